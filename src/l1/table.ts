@@ -1,0 +1,121 @@
+/**
+ * The contract of the near tier: one table, seen through one namespace at a time.
+ *
+ * Two implementations satisfy it: `SharedL1` (the native table in shared memory, seen by every
+ * process and thread of the host) and `ProcessL1` (the same promises within one isolate, used
+ * where no native binary loads). Every call is synchronous. A miss is `undefined`; no method
+ * throws because of the state of the table, only because of misuse (bad key, closed table).
+ */
+
+/** How long an entry lives, in milliseconds from now. */
+export interface Life {
+  /** Soft life: until then the entry is fresh. 0 = for ever. */
+  ttlMs: number
+  /** Kept and readable as stale for this long after the soft life. Ignored when `ttlMs` is 0. */
+  graceMs: number
+}
+
+export interface L1Entry {
+  value: unknown
+  /** Rises with every change of the key, through delete and eviction too. Below 2^53. */
+  version: number
+  /** The soft life has passed, the hard life has not. */
+  isStale: boolean
+  /** Milliseconds of soft life left, 0 when stale, Infinity when it never ends. */
+  ttlLeftMs: number
+  tier: 'l0' | 'l1'
+}
+
+/** Which current state of the key a `set` accepts. Anything else leaves the key as it is. */
+export type Condition =
+  | { if: 'absent' }
+  | { if: 'version'; version: number }
+
+/** Names one right to load one key. Opaque; unique for the life of the table. */
+export type LeaseToken = number
+
+export interface AcquireOptions {
+  /** The lease ends by itself after this many milliseconds. */
+  leaseMs: number
+  /** Grant even over a fresh value. */
+  force: boolean
+  /** The flight this caller has been waiting for, if any: its failure is reported to it. */
+  awaited?: LeaseToken
+}
+
+export type Acquired =
+  /** The caller loads, then calls `publish`, `fail` or `abandon`. */
+  | { state: 'granted'; lease: LeaseToken }
+  /** Somebody else loads. `onLeaseEnd` fires when that may have ended. */
+  | { state: 'busy'; lease: LeaseToken }
+  /** A fresh value is there. */
+  | { state: 'hit'; entry: L1Entry }
+  /** The awaited flight failed; `error` is what its owner handed to `fail`. */
+  | { state: 'failed'; error: unknown }
+  /** No room for a lease: load, and do not publish. */
+  | { state: 'unavailable' }
+
+export interface L1View {
+  /** The namespace's full path, '' for the root. */
+  readonly namespace: string
+  /** The fresh value, decoded. A returned object may be shared with other readers of the isolate. */
+  get(key: string): unknown
+  /** As `get`, without counting and without keeping the entry warm. */
+  peek(key: string): unknown
+  /** The entry, stale ones included. */
+  entry(key: string): L1Entry | undefined
+  has(key: string): boolean
+  /** One result per key, in order; `undefined` where missing. */
+  getMany(keys: readonly string[]): unknown[]
+  /** The new version, or 0 when the condition did not hold. A value that finds no room leaves the key absent and returns 0. */
+  set(key: string, value: unknown, life: Life, condition?: Condition): number
+  /** Removes the value and ends any load of the key that began before. True if a value was there. */
+  delete(key: string): boolean
+  /** Gives a present entry a new life. False if absent. */
+  touch(key: string, life: Life): boolean
+  /** Ends the soft life now and keeps the grace. False if absent. */
+  expire(key: string): boolean
+  acquire(key: string, options: AcquireOptions): Acquired
+  /** Stores the loaded value if the lease still holds and nothing changed the key since. */
+  publish(key: string, lease: LeaseToken, value: unknown, life: Life): boolean
+  /** Ends the lease and hands the error to those who wait for this flight. */
+  fail(key: string, lease: LeaseToken, error: unknown, memoMs: number): void
+  /** Ends the lease without a result. */
+  abandon(key: string, lease: LeaseToken): void
+  /** Drops every entry of this namespace and of those below it, and ends their loads. O(1). */
+  clear(): void
+  child(name: string): L1View
+}
+
+export interface L1Stats {
+  entries: number
+  /** Bytes of live records: keys, values, headers. */
+  liveBytes: number
+  memoryBytes: number
+  hits: number
+  misses: number
+  sets: number
+  deletes: number
+  evictions: number
+  expirations: number
+  /** Leases granted, that is: loader runs started. */
+  loads: number
+  /** Everything else the implementation counts, by name. */
+  detail: Record<string, number>
+}
+
+export interface L1Table {
+  readonly kind: 'shared' | 'process'
+  /** The root namespace. */
+  readonly root: L1View
+  stats(): L1Stats
+  /**
+   * Calls `listener` (on this isolate's loop) soon after a lease that somebody waits for may have
+   * ended, in whatever process. Spurious calls are allowed. Returns the function that stops it.
+   */
+  onLeaseEnd(listener: () => void): () => void
+  /** Moves this isolate's notion of now forward. For tests. */
+  advanceClock(ms: number): void
+  /** After it every other call throws ERR_CLOSED. `unlink` also removes the region's name. */
+  close(options?: { unlink?: boolean }): void
+}
