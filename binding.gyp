@@ -1,0 +1,47 @@
+{
+  'variables': {
+    'native_tests%': 0,
+    'sanitize%': 'none',
+  },
+  'target_defaults': {
+    'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Wshadow', '-fvisibility=hidden', '-fno-exceptions'],
+    'cflags_cc!': ['-std=gnu++17', '-std=gnu++14', '-fno-rtti'],
+    'cflags': ['-O2', '-fno-omit-frame-pointer', '-D_FORTIFY_SOURCE=2', '-fstack-protector-strong'],
+    'include_dirs': ['native'],
+    'conditions': [
+      ['sanitize=="address"', {
+        'cflags': ['-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-g', '-U_FORTIFY_SOURCE'],
+        'ldflags': ['-fsanitize=address,undefined'],
+      }],
+      ['sanitize=="thread"', {
+        'cflags': ['-fsanitize=thread', '-g', '-Wno-tsan', '-U_FORTIFY_SOURCE'],
+        'ldflags': ['-fsanitize=thread'],
+      }],
+    ],
+  },
+  'targets': [
+    {
+      'target_name': 'core',
+      'type': 'static_library',
+      'cflags': ['-fPIC'],
+      'sources': [
+        'native/shm/geometry.cc', 'native/shm/host_identity.cc', 'native/shm/liveness.cc', 'native/shm/region.cc',
+        'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
+        'native/table/namespaces.cc', 'native/table/reclaim.cc', 'native/table/runs.cc', 'native/table/space.cc',
+        'native/table/threads.cc', 'native/table/write.cc', 'native/service/service.cc',
+      ],
+    },
+  ],
+  'conditions': [
+    ['native_tests==0', {
+      'targets': [{
+        'target_name': 'stratacache',
+        'dependencies': ['core'],
+        'defines': ['NAPI_VERSION=8'],
+        'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+        'sources': ['native/binding/addon.cc', 'native/binding/table_handle.cc', 'native/binding/view.cc'],
+        'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,-z,relro,-z,now'],
+      }],
+    }],
+  ],
+}

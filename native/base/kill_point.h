@@ -1,0 +1,33 @@
+// Named places where the kill harness ends or stops the process. Nothing in product builds.
+//
+// Each name marks an instant between two shared accesses whose interruption the protocol must bear
+// (the kill table of docs/concurrency.md).
+#pragma once
+
+#define STRATA_KILL_POINTS(X)                                                              \
+  X(record_written) X(record_committed) X(intent_committed) X(version_raised)             \
+  X(slot_stored) X(intent_cleared) X(segment_taken) X(segment_sealed)                     \
+  X(reclaim_claimed) X(reclaim_copied) X(reclaim_relocated) X(reclaim_evicted)            \
+  X(reclaim_emptied) X(reclaim_gen_bumped) X(run_segment_taken) X(run_part_written)       \
+  X(run_published) X(run_part_sealed) X(run_free_claimed) X(run_freed_one)                \
+  X(lease_granted) X(lease_value_put) X(lease_removed) X(delete_first_removed)            \
+  X(thread_locked) X(thread_registered) X(reap_locked) X(reap_segment) X(reap_done)       \
+  X(region_created) X(region_initialised) X(namespace_named)
+
+namespace strata {
+
+enum class KillPoint {
+#define X(name) name,
+  STRATA_KILL_POINTS(X)
+#undef X
+  kCount
+};
+
+#if defined(STRATA_TEST_KILL_POINTS)
+void PassKillPoint(KillPoint point);  // defined by the harness
+#define KILL_POINT(name) ::strata::PassKillPoint(::strata::KillPoint::name)
+#else
+#define KILL_POINT(name) static_cast<void>(0)
+#endif
+
+}  // namespace strata

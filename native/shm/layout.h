@@ -1,0 +1,256 @@
+// Everything that lies in the region, drawn, with the asserts that make the drawings true.
+//
+//   header | generations | thread slots | thread stats | segments | namespaces | names | interest |
+//   buckets | ghost | data
+//
+// All references are offsets or indices. LayoutFingerprint() changes with any size or constant below, is
+// part of the file's name, and is checked before a byte is trusted: builds that differ never meet.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/atomic.h"
+
+namespace strata {
+
+inline constexpr uint32_t kLayoutVersion = 1;
+inline constexpr uint64_t kRegionMagic = 0x31304154415254'53u;  // "STRATA01"
+inline constexpr size_t kPage = 4096;
+inline constexpr size_t kLine = 64;
+
+inline constexpr uint32_t kSlotsPerBucket = 13;
+inline constexpr uint32_t kMaxKeyBytes = 1024;
+inline constexpr uint32_t kMaxValueBytes = 16u << 20;
+inline constexpr uint32_t kMaxNamespaces = 1024;
+inline constexpr uint32_t kMaxNamespaceDepth = 8;
+inline constexpr uint32_t kMaxNamespaceBytes = 128;
+inline constexpr uint32_t kNamePoolBytes = 64u << 10;
+inline constexpr uint32_t kMaxThreadSlots = 1024;
+inline constexpr uint32_t kInterestStamps = 256;
+inline constexpr uint32_t kFrequencyMax = 3;
+inline constexpr uint32_t kRecordAlign = 16;
+inline constexpr uint32_t kMinSegmentBytes = 64u << 10;
+inline constexpr uint32_t kMaxSegmentBytes = 1u << 20;
+inline constexpr uint64_t kNever = 0;  // expiry field: no expiry
+
+// ---- Bucket: 128 bytes, the two lines the hardware fetches together --------------------------------
+//
+//   0    u64 intent        8    u64 max version      16   u32 frequency (2 bits a slot)   20  u32 unused
+//   24   13 x u64 slot
+//
+//   intent  63        38 37  36 35     32 31              0
+//          │ sequence 26 │ op 2 │ slot 4 │ location 32     │
+//   slot    63     48 47     32 31                         0
+//          │ tag 16  │ seq 16  │ location 32 (0 = empty)    │
+//
+// location = record offset in the data area / 16 + 1. Once idle the intent keeps slot and location, so an
+// ABA needs the same sequence, slot and location.
+enum class IntentOp : uint32_t { kIdle = 0, kPut = 1, kRemove = 2 };
+
+struct Intent {
+  uint64_t raw;
+  static Intent Make(uint32_t sequence, IntentOp op, uint32_t slot, uint32_t location) {
+    return {uint64_t{sequence & 0x3ffffffu} << 38 | uint64_t{static_cast<uint32_t>(op)} << 36 |
+            uint64_t{slot} << 32 | location};
+  }
+  uint32_t sequence() const { return static_cast<uint32_t>(raw >> 38); }
+  IntentOp op() const { return static_cast<IntentOp>((raw >> 36) & 3); }
+  uint32_t slot() const { return static_cast<uint32_t>((raw >> 32) & 15); }
+  uint32_t location() const { return static_cast<uint32_t>(raw); }
+  Intent Idle() const { return {raw & ~(uint64_t{3} << 36)}; }
+  bool is_idle() const { return op() == IntentOp::kIdle; }
+};
+
+struct SlotWord {
+  uint64_t raw;
+  static SlotWord Make(uint32_t location, uint32_t sequence, uint16_t tag) {
+    return {uint64_t{tag} << 48 | uint64_t{sequence & 0xffffu} << 32 | location};
+  }
+  uint32_t location() const { return static_cast<uint32_t>(raw); }
+  uint16_t tag() const { return static_cast<uint16_t>(raw >> 48); }
+  bool is_empty() const { return location() == 0; }
+};
+
+struct alignas(128) Bucket {
+  Atomic<uint64_t> intent;
+  Atomic<uint64_t> max_version;
+  Atomic<uint32_t> frequency;
+  uint32_t unused;
+  Atomic<uint64_t> slots[kSlotsPerBucket];
+};
+static_assert(sizeof(Bucket) == 128 && offsetof(Bucket, slots) == 24);
+
+// ---- Record: 32-byte header, key, value; 16-byte aligned; immutable once reachable ------------------
+//
+//   0   u32 value bytes    4  u16 key bytes   6  u8 type    7  u8 codec
+//   8   u16 namespace     10  u8 soft high   11  u8 hard high   12  u32 namespace epoch at write
+//   16  u64 version       24  u32 soft low   28  u32 hard low   32  key, then value
+//
+// soft and hard are milliseconds since the region's start in 40 bits, 0 = never. A run's head has kRunFlag
+// in type, and its value area starts with RunHead and the part list; value bytes then counts the user's bytes.
+enum class RecordType : uint8_t { kNone = 0, kValue = 1, kLease = 2, kError = 3 };
+inline constexpr uint8_t kRunFlag = 0x80;
+
+struct RecordHeader {
+  uint32_t value_bytes;
+  uint16_t key_bytes;
+  uint8_t type;
+  uint8_t codec;
+  uint16_t ns;
+  uint8_t soft_high;
+  uint8_t hard_high;
+  uint32_t epoch;
+  uint64_t version;
+  uint32_t soft_low;
+  uint32_t hard_low;
+};
+static_assert(sizeof(RecordHeader) == 32 && offsetof(RecordHeader, version) == 16);
+
+// Payload of a lease and the start of the payload of an error.
+struct LeaseBody {
+  uint64_t token;         // {thread slot 10, incarnation 20, counter 23}
+  uint64_t granted_over;  // version of the value at the grant; 0 = there was none
+};
+
+struct RunHead {
+  uint32_t part_count;
+  uint32_t head_bytes;  // bytes of the value that lie in the head's own segment, behind the part list
+};
+
+struct RunPart {
+  uint32_t segment;
+  uint32_t generation;
+};
+
+// ---- Segment descriptor: 64 bytes, used by writers only --------------------------------------------
+//
+//   state  63             32 31     20 19        8 7    4 3    0
+//         │ incarnation 32  │ thread 12 │ unused 12 │ queue │ state │
+enum class SegmentState : uint32_t { kFree = 0, kActive = 1, kSealed = 2, kReclaim = 3 };
+enum class Queue : uint32_t { kSmall = 0, kMain = 1, kLease = 2, kRun = 3 };
+
+struct SegmentWord {
+  uint64_t raw;
+  static SegmentWord Make(SegmentState state, Queue queue, uint32_t thread, uint32_t incarnation) {
+    return {uint64_t{incarnation} << 32 | uint64_t{thread & 0xfffu} << 20 |
+            uint64_t{static_cast<uint32_t>(queue)} << 4 | static_cast<uint32_t>(state)};
+  }
+  SegmentState state() const { return static_cast<SegmentState>(raw & 15); }
+  Queue queue() const { return static_cast<Queue>((raw >> 4) & 15); }
+  uint32_t thread() const { return static_cast<uint32_t>((raw >> 20) & 0xfff); }
+  uint32_t incarnation() const { return static_cast<uint32_t>(raw >> 32); }
+  SegmentWord With(SegmentState state) const { return {(raw & ~uint64_t{15}) | static_cast<uint32_t>(state)}; }
+};
+
+struct alignas(kLine) Segment {
+  Atomic<uint64_t> state;
+  Atomic<uint64_t> seal_sequence;  // FIFO order of its queue
+  Atomic<uint64_t> last_expiry;    // latest hard expiry of any record, ms; ~0 = one never expires
+  Atomic<uint32_t> committed;      // bytes of complete records from the start
+  Atomic<int32_t> live_bytes;      // hint, recomputed on every walk
+  Atomic<uint32_t> home;           // run: bucket of the head
+  Atomic<uint32_t> run_segments;   // head of a run: segments in the run; else 0
+  uint32_t unused[6];
+};
+static_assert(sizeof(Segment) == 64);
+
+// ---- Thread slot and its counters --------------------------------------------------------------
+struct alignas(128) ThreadSlot {
+  Atomic<uint64_t> state;        // {incarnation 32, is_registered 32}; written by the holder of the slot's file lock
+  Atomic<uint32_t> pid;          // for people; liveness is the file lock
+  Atomic<uint32_t> bucket_hint;  // bucket + 1 of the operation under way
+  Atomic<uint64_t> lease_counter;
+};
+static_assert(sizeof(ThreadSlot) == 128);
+
+#define STRATA_COUNTERS(X)                                                                          \
+  X(hits) X(l0_hits) X(misses) X(stale_hits) X(sets) X(deletes) X(touches) X(conflicts)             \
+  X(entries) X(live_bytes) X(evictions_small) X(evictions_main) X(evictions_bucket)                 \
+  X(evictions_no_room) X(expirations) X(loads) X(lease_busy) X(lease_takeovers) X(publishes)        \
+  X(publishes_lost) X(load_errors) X(helps) X(read_retries) X(read_exhausted) X(reclaims)           \
+  X(compactions) X(copies) X(inline_reclaims) X(runs_stored) X(runs_freed) X(reaped) X(ghost_hits)
+
+enum class Counter : uint32_t {
+#define X(name) name,
+  STRATA_COUNTERS(X)
+#undef X
+  kCount
+};
+
+// Latency in nanoseconds, four buckets per power of two.
+inline constexpr uint32_t kHistogramBuckets = 160;
+enum class Histogram : uint32_t { kGet = 0, kSet = 1, kLoad = 2, kCount };
+
+// Single writer: the slot's holder. Never reset, so the sum over all slots is the region's history.
+struct alignas(kLine) ThreadStats {
+  Atomic<uint64_t> counters[(static_cast<size_t>(Counter::kCount) + 7) / 8 * 8];
+  Atomic<uint32_t> histograms[static_cast<size_t>(Histogram::kCount)][kHistogramBuckets];
+};
+
+// ---- Namespaces: append-only; id = index; name bytes in the pool ------------------------------------
+//
+//   word  63        48 47       32 31                0
+//        │ length 16  │ parent 16 │ pool offset + 1   │   0 = free
+struct NamespaceEntry {
+  Atomic<uint64_t> word;
+  Atomic<uint32_t> epoch;
+  uint32_t unused;
+};
+static_assert(sizeof(NamespaceEntry) == 16);
+
+// ---- Header ------------------------------------------------------------------------------------
+struct Geometry {
+  uint64_t file_bytes;
+  uint32_t segment_shift;
+  uint32_t segment_count;
+  uint32_t bucket_count;
+  uint32_t thread_slots;
+  uint32_t ghost_count;  // 4-byte ghost entries, a multiple of 4
+  uint32_t average_entry_bytes;
+  uint64_t generations_at, threads_at, stats_at, segments_at, namespaces_at, names_at, interest_at,
+      buckets_at, ghost_at, data_at;
+};
+
+struct alignas(kPage) RegionHeader {
+  Atomic<uint64_t> magic;  // SYNC(region-ready): stored last by the creator
+  uint64_t layout_fingerprint;
+  Geometry geometry;
+  uint64_t hash_seed;
+  uint64_t region_id;
+  uint64_t boot_id_hash;
+  uint64_t time_namespace;
+  uint64_t start_monotonic_ms;
+  uint64_t version_base;  // wall clock of creation in microseconds: only a floor, never an order
+
+  alignas(kLine) Atomic<uint64_t> seal_sequence;
+  alignas(kLine) Atomic<uint32_t> lease_wake;     // futex: a lease somebody waits for has ended
+  alignas(kLine) Atomic<uint32_t> janitor_wake;   // futex: free segments are short
+  alignas(kLine) Atomic<uint32_t> free_segments;  // hint, recounted by the janitor
+  alignas(kLine) Atomic<uint32_t> name_pool_used;
+  alignas(kLine) Atomic<uint32_t> small_target;   // adaptive share of the small queue, segments
+  Atomic<uint32_t> ghost_clock;
+};
+static_assert(sizeof(RegionHeader) == kPage);
+
+constexpr uint64_t FingerprintStep(uint64_t hash, uint64_t value) {
+  hash ^= value + 0x9e3779b97f4a7c15u + (hash << 6) + (hash >> 2);
+  return hash * 0xff51afd7ed558ccdu;
+}
+
+constexpr uint64_t LayoutFingerprint() {
+  uint64_t hash = kLayoutVersion;
+  for (uint64_t value : {sizeof(RegionHeader), sizeof(Geometry), offsetof(RegionHeader, hash_seed),
+                         sizeof(Bucket), sizeof(RecordHeader), sizeof(Segment), sizeof(ThreadSlot), sizeof(ThreadStats),
+                         sizeof(NamespaceEntry), size_t{kSlotsPerBucket}, size_t{kMaxKeyBytes}, size_t{kMaxValueBytes},
+                         size_t{kMaxNamespaces}, size_t{kNamePoolBytes}, size_t{kInterestStamps}, size_t{kRecordAlign}}) {
+    hash = FingerprintStep(hash, value);
+  }
+  return hash;
+}
+
+// File locks lie far behind the content: byte kLockJanitor, then one byte per thread slot.
+inline constexpr uint64_t kLockJanitor = uint64_t{1} << 40;
+inline constexpr uint64_t kLockThreads = kLockJanitor + 16;
+
+}  // namespace strata

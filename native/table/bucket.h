@@ -1,0 +1,77 @@
+// The one protocol by which anything in a bucket changes: decide, commit by one CAS on the intent word, help.
+//
+// A decide function sees a scan of the bucket and says which single slot changes. If the intent word moved since
+// the scan, the commit fails and the scan is repeated, so every decision is taken on the state it changes.
+#pragma once
+
+#include <algorithm>
+
+#include "table/table.h"
+
+namespace strata {
+
+inline uint64_t MonotonicNext(uint64_t max_version, uint64_t base) { return std::max(max_version, base) + 1; }
+
+template <class Decide>
+Table::Outcome Table::BucketOp(ThreadContext& t, uint32_t bucket_index, const Key* key, uint32_t new_location,
+                               Decide decide) {
+  Bucket& bucket = buckets_[bucket_index];
+  // Where the reaper looks first if this thread dies before its intent is applied.
+  region_->threads()[t.slot].bucket_hint.store(bucket_index + 1, kRelaxed);
+  Scan scan;
+  for (;;) {
+    // SYNC(intent): acquire. Pairs with the commit and the clearing CAS of whoever changed the bucket last.
+    Intent seen{bucket.intent.load(kAcquire)};
+    if (!seen.is_idle()) {
+      t.Count(Counter::helps);
+      Help(t, bucket, seen);
+      continue;
+    }
+    ScanBucket(bucket, key, &scan);
+    scan.intent = seen;
+    scan.max_version = bucket.max_version.load(kAcquire);  // SYNC(max-version)
+    Decision decision = decide(bucket, scan);
+    if (decision.act == Act::kNothing) {
+      Fence(kAcquire);  // SYNC(intent): the scan's loads come before this second look
+      if (bucket.intent.load(kRelaxed) == seen.raw) return {decision, 0, 0};
+      continue;
+    }
+    Outcome outcome{decision, 0, scan.words[decision.slot].location()};
+    RecordPlace old_place, new_place;
+    HeaderCopy old_header{}, new_header{};
+    bool has_old = outcome.displaced != 0 && Locate(outcome.displaced, &old_place);
+    uint32_t old_generation = 0;
+    if (has_old) {
+      old_header = LoadHeader(old_place.header);
+      old_generation = generations_[old_place.segment].load(kAcquire);  // SYNC(reclaim-gen)
+    }
+    if (decision.act == Act::kPut) {
+      if (!Locate(new_location, &new_place)) return {Decision{}, 0, 0};
+      outcome.version = decision.version != 0 ? decision.version : MonotonicNext(scan.max_version, version_base_);
+      StoreField(new_place.header->version, outcome.version);  // still private
+      new_header = LoadHeader(new_place.header);
+    }
+    Intent mine = Intent::Make(seen.sequence() + 1, decision.act == Act::kPut ? IntentOp::kPut : IntentOp::kRemove,
+                               static_cast<uint32_t>(decision.slot), decision.act == Act::kPut ? new_location : 0);
+    // SYNC(intent): acq_rel. Commit point: releases the record to whoever helps; orders the scan before it.
+    if (!bucket.intent.compare_exchange_strong(seen.raw, mine.raw, kAcqRel, kRelaxed)) continue;
+    KILL_POINT(intent_committed);
+    Help(t, bucket, mine);
+
+    bool was_value = has_old && old_header.type == RecordType::kValue;
+    bool is_value = decision.act == Act::kPut && new_header.type == RecordType::kValue;
+    if (is_value) t.Count(Counter::live_bytes, kHeaderBytes + new_header.key_bytes + new_header.value_bytes);
+    if (was_value) t.Count(Counter::live_bytes, -uint64_t{kHeaderBytes + old_header.key_bytes + old_header.value_bytes});
+    if (is_value != was_value) t.Count(Counter::entries, is_value ? 1 : ~uint64_t{0});
+    if (has_old) {
+      if (old_header.is_run) {
+        FreeRun(t, old_place, old_generation);
+      } else if (uint32_t bytes = CheckedRecordBytes(old_header, old_place.room)) {
+        segments_[old_place.segment].live_bytes.fetch_sub(static_cast<int32_t>(bytes), kRelaxed);
+      }
+    }
+    return outcome;
+  }
+}
+
+}  // namespace strata

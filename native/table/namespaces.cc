@@ -1,0 +1,71 @@
+// Namespaces: names registered once per region, each with an epoch that clear() raises.
+//
+// The list only grows and is filled in order, each entry by one CAS, so one name can never get two ids; a name
+// whose CAS lost leaves its pool bytes unused.
+#include "table/table.h"
+
+namespace strata {
+namespace {
+
+constexpr uint64_t NameWord(uint32_t offset, uint32_t parent, uint32_t length) {
+  return uint64_t{length} << 48 | uint64_t{parent} << 32 | (offset + 1);
+}
+
+}  // namespace
+
+Status Table::NamespaceId(const std::string& name, uint32_t parent, uint32_t* id) {
+  if (name.empty() || name.size() > kMaxNamespaceBytes || parent >= kMaxNamespaces) return Status::kNamespaceLimit;
+  uint32_t depth = 1;
+  for (uint32_t at = parent; at != 0 && depth < kMaxNamespaceDepth; depth++) {
+    at = static_cast<uint32_t>(region_->namespaces()[at].word.load(kAcquire) >> 32) & 0xffff;  // SYNC(namespace)
+    if (at >= kMaxNamespaces) return Status::kNamespaceLimit;
+  }
+  if (depth >= kMaxNamespaceDepth) return Status::kNamespaceLimit;
+  uint32_t offset = ~0u;
+  auto length = static_cast<uint32_t>(name.size());
+  for (uint32_t i = 1; i < kMaxNamespaces; i++) {  // 0 is the root
+    Atomic<uint64_t>& entry = region_->namespaces()[i].word;
+    uint64_t word = entry.load(kAcquire);  // SYNC(namespace)
+    if (word == 0) {
+      if (offset == ~0u) {
+        offset = region_->header().name_pool_used.fetch_add(length, kRelaxed);
+        if (offset > kNamePoolBytes - length) {
+          region_->header().name_pool_used.fetch_sub(length, kRelaxed);
+          return Status::kNamespaceLimit;
+        }
+        CopyShared(region_->names() + offset, name.data(), length);
+      }
+      KILL_POINT(namespace_named);
+      // SYNC(namespace): release. The name's bytes are there for whoever reads the word.
+      if (entry.compare_exchange_strong(word, NameWord(offset, parent, length), kAcqRel, kAcquire)) {
+        *id = i;
+        return Status::kOk;
+      }
+    }
+    uint32_t at = static_cast<uint32_t>(word) - 1;
+    if ((word >> 48) == length && ((word >> 32) & 0xffff) == parent && at <= kNamePoolBytes - length &&
+        EqualsShared(region_->names() + at, name.data(), length)) {
+      *id = i;
+      return Status::kOk;
+    }
+  }
+  return Status::kNamespaceLimit;
+}
+
+uint32_t Table::EpochOf(uint32_t ns) const {
+  const NamespaceEntry* entries = region_->namespaces();
+  uint32_t sum = entries[0].epoch.load(kAcquire);  // SYNC(epoch)
+  for (uint32_t depth = 0; ns != 0 && ns < kMaxNamespaces && depth < kMaxNamespaceDepth; depth++) {
+    sum += entries[ns].epoch.load(kAcquire);  // SYNC(epoch)
+    ns = static_cast<uint32_t>(entries[ns].word.load(kRelaxed) >> 32) & 0xffff;
+  }
+  return sum;
+}
+
+void Table::ClearNamespace(uint32_t ns) {
+  // SYNC(epoch): release. A read that starts after this sees the new sum and treats older records as absent.
+  region_->namespaces()[ns % kMaxNamespaces].epoch.fetch_add(1, kAcqRel);
+  WakeAllWaiters();
+}
+
+}  // namespace strata

@@ -1,0 +1,82 @@
+// Records as bytes: where they lie, what their header says, and how far a reader may trust it.
+#pragma once
+
+#include "shm/layout.h"
+
+namespace strata {
+
+struct Key {
+  const uint8_t* bytes;
+  uint32_t size;
+  uint32_t ns;
+  uint64_t hash;
+};
+
+inline constexpr uint32_t kHeaderBytes = sizeof(RecordHeader);
+
+constexpr uint32_t RecordBytes(uint32_t key_bytes, uint32_t payload_bytes) {
+  return (kHeaderBytes + key_bytes + payload_bytes + kRecordAlign - 1) / kRecordAlign * kRecordAlign;
+}
+
+// A header copied out of shared memory, so that every check and use sees the same values.
+struct HeaderCopy {
+  uint32_t value_bytes;
+  uint32_t key_bytes;
+  RecordType type;
+  bool is_run;
+  uint8_t codec;
+  uint32_t ns;
+  uint32_t epoch;
+  uint64_t version;
+  uint64_t soft_ms;
+  uint64_t hard_ms;
+};
+
+inline HeaderCopy LoadHeader(const RecordHeader* h) {
+  HeaderCopy copy;
+  uint8_t type = LoadField(h->type);
+  copy.value_bytes = LoadField(h->value_bytes);
+  copy.key_bytes = LoadField(h->key_bytes);
+  copy.type = static_cast<RecordType>(type & ~kRunFlag);
+  copy.is_run = (type & kRunFlag) != 0;
+  copy.codec = LoadField(h->codec);
+  copy.ns = LoadField(h->ns);
+  copy.epoch = LoadField(h->epoch);
+  copy.version = LoadField(h->version);
+  copy.soft_ms = uint64_t{LoadField(h->soft_high)} << 32 | LoadField(h->soft_low);
+  copy.hard_ms = uint64_t{LoadField(h->hard_high)} << 32 | LoadField(h->hard_low);
+  return copy;
+}
+
+inline void StoreHeader(RecordHeader* h, const HeaderCopy& from) {
+  StoreField(h->value_bytes, from.value_bytes);
+  StoreField(h->key_bytes, static_cast<uint16_t>(from.key_bytes));
+  StoreField(h->type, static_cast<uint8_t>(static_cast<uint8_t>(from.type) | (from.is_run ? kRunFlag : 0)));
+  StoreField(h->codec, from.codec);
+  StoreField(h->ns, static_cast<uint16_t>(from.ns));
+  StoreField(h->soft_high, static_cast<uint8_t>(from.soft_ms >> 32));
+  StoreField(h->hard_high, static_cast<uint8_t>(from.hard_ms >> 32));
+  StoreField(h->epoch, from.epoch);
+  StoreField(h->version, from.version);
+  StoreField(h->soft_low, static_cast<uint32_t>(from.soft_ms));
+  StoreField(h->hard_low, static_cast<uint32_t>(from.hard_ms));
+}
+
+// A place in the data area that was checked to hold at least a header.
+struct RecordPlace {
+  RecordHeader* header = nullptr;
+  uint32_t location = 0;
+  uint32_t segment = 0;
+  uint32_t room = 0;  // bytes from the record's start to the end of its segment
+
+  uint8_t* key() const { return reinterpret_cast<uint8_t*>(header) + kHeaderBytes; }
+};
+
+// Bytes a plain record occupies, or 0 if its header's lengths leave the segment.
+inline uint32_t CheckedRecordBytes(const HeaderCopy& h, uint32_t room) {
+  uint64_t bytes = uint64_t{kHeaderBytes} + h.key_bytes + h.value_bytes;
+  bytes = (bytes + kRecordAlign - 1) / kRecordAlign * kRecordAlign;
+  return bytes <= room ? static_cast<uint32_t>(bytes) : 0;
+}
+
+}  // namespace strata

@@ -1,0 +1,136 @@
+// Space: free segments, the segments a thread writes to, and sealing. The pointer a writer bumps is private.
+#include <algorithm>
+
+#include "shm/futex.h"
+#include "table/table.h"
+
+namespace strata {
+
+// Takes a FREE segment for this thread, leaving at least `keep_free` behind. kNoSegment if there is none.
+uint32_t Table::TakeFreeSegment(ThreadContext& t, Queue queue, uint32_t keep_free) {
+  auto& free_count = region_->header().free_segments;
+  if (free_count.load(kRelaxed) <= keep_free) return kNoSegment;
+  for (uint32_t n = 0; n < g_.segment_count; n++) {
+    uint32_t i = t.free_hint + n;
+    if (i >= g_.segment_count) i -= g_.segment_count;
+    SegmentWord word{segments_[i].state.load(kRelaxed)};
+    if (word.state() != SegmentState::kFree) continue;
+    SegmentWord mine = SegmentWord::Make(SegmentState::kActive, queue, t.slot, t.incarnation);
+    // SYNC(segment-state): acquire pairs with the release that freed it; release shows the new owner.
+    if (!segments_[i].state.compare_exchange_strong(word.raw, mine.raw, kAcqRel, kRelaxed)) continue;
+    KILL_POINT(segment_taken);
+    free_count.fetch_sub(1, kRelaxed);
+    t.free_hint = i + 1;
+    Segment& s = segments_[i];
+    s.live_bytes.store(0, kRelaxed);
+    s.last_expiry.store(0, kRelaxed);
+    s.run_segments.store(0, kRelaxed);
+    return i;
+  }
+  free_count.store(0, kRelaxed);
+  return kNoSegment;
+}
+
+void Table::FreeSegment(uint32_t segment, SegmentWord mine) {
+  Segment& s = segments_[segment];
+  s.committed.store(0, kRelaxed);
+  KILL_POINT(reclaim_emptied);
+  // SYNC(reclaim-gen): release, and a fence behind it, so that no byte of the next owner can be seen by a
+  // reader that still finds the old generation.
+  generations_[segment].fetch_add(1, kRelease);
+  Fence(kRelease);
+  KILL_POINT(reclaim_gen_bumped);
+  SegmentWord expected = mine;
+  SegmentWord free = SegmentWord::Make(SegmentState::kFree, Queue::kSmall, 0, 0);
+  // SYNC(segment-state): release. The segment is empty for whoever takes it.
+  if (s.state.compare_exchange_strong(expected.raw, free.raw, kAcqRel, kRelaxed)) {
+    region_->header().free_segments.fetch_add(1, kRelaxed);
+  }
+}
+
+void Table::SealSegment(uint32_t segment, SegmentWord now, Queue queue) {
+  segments_[segment].seal_sequence.store(region_->header().seal_sequence.fetch_add(1, kRelaxed) + 1, kRelaxed);
+  SegmentWord sealed = SegmentWord::Make(SegmentState::kSealed, queue, now.thread(), now.incarnation());
+  // SYNC(segment-state): release. Records and their count are complete for whoever reclaims it.
+  segments_[segment].state.compare_exchange_strong(now.raw, sealed.raw, kAcqRel, kRelaxed);
+  KILL_POINT(segment_sealed);
+}
+
+void Table::SealActive(ThreadContext& t, Queue queue) {
+  ThreadContext::Active& active = t.active[static_cast<int>(queue)];
+  if (active.segment == kNoSegment) return;
+  SegmentWord word{segments_[active.segment].state.load(kRelaxed)};
+  if (active.used == 0) {
+    FreeSegment(active.segment, word);
+  } else {
+    SealSegment(active.segment, word, queue);
+  }
+  active = {};
+}
+
+bool Table::OpenActive(ThreadContext& t, Queue queue) {
+  SealActive(t, queue);
+  ThreadContext::Active& active = t.active[static_cast<int>(queue)];
+  // Copies of a running reclaim may take the last segments; everybody else leaves them two.
+  const uint32_t keep_free = t.is_reclaiming ? 0 : 2;
+  uint32_t segment = TakeFreeSegment(t, queue, keep_free);
+  if (segment == kNoSegment && !t.is_reclaiming) {
+    t.Count(Counter::inline_reclaims);
+    for (uint32_t tries = 0; segment == kNoSegment && tries < g_.segment_count; tries++) {
+      if (!ReclaimOne(t)) break;
+      if (active.segment != kNoSegment) return true;  // the reclaim opened one for its copies
+      segment = TakeFreeSegment(t, queue, keep_free);
+    }
+    if (segment == kNoSegment) segment = TakeFreeSegment(t, queue, 0);
+  }
+  if (segment == kNoSegment) return false;
+  if (FreeSegments() < free_target_ && !t.is_reclaiming) {
+    auto& wake = region_->header().janitor_wake;
+    wake.fetch_add(1, kRelaxed);
+    FutexWakeAll(wake);
+  }
+  active.segment = segment;
+  active.used = 0;
+  return true;
+}
+
+// Reserves room for one record at the end of the thread's active segment of `queue`.
+bool Table::Reserve(ThreadContext& t, Queue queue, uint32_t bytes, RecordPlace* place) {
+  ThreadContext::Active& active = t.active[static_cast<int>(queue)];
+  if (bytes > segment_bytes_) return false;
+  if (active.segment == kNoSegment || active.used + bytes > segment_bytes_) {
+    if (!OpenActive(t, queue)) return false;
+    if (active.used + bytes > segment_bytes_ && !OpenActive(t, queue)) return false;
+  }
+  place->segment = active.segment;
+  place->room = segment_bytes_ - active.used;
+  place->location = LocationOf(active.segment, active.used);
+  place->header = reinterpret_cast<RecordHeader*>(SegmentData(active.segment) + active.used);
+  return true;
+}
+
+// The record at `place` is complete: counts for walkers from here on, though nothing refers to it yet.
+void Table::CommitRecord(ThreadContext& t, Queue queue, const RecordPlace& place, uint32_t bytes, uint64_t hard_ms) {
+  KILL_POINT(record_written);
+  ThreadContext::Active& active = t.active[static_cast<int>(queue)];
+  Segment& s = segments_[place.segment];
+  active.used += bytes;
+  uint64_t last = s.last_expiry.load(kRelaxed);
+  s.last_expiry.store(hard_ms == kNever ? ~uint64_t{0} : std::max(last, hard_ms), kRelaxed);
+  s.live_bytes.fetch_add(static_cast<int32_t>(bytes), kRelaxed);
+  // SYNC(committed): release. A walker that sees the count sees the records.
+  s.committed.store(active.used, kRelease);
+  KILL_POINT(record_committed);
+}
+
+// Takes back the last record, which was never published.
+void Table::RollBackRecord(ThreadContext& t, Queue queue, const RecordPlace& place) {
+  ThreadContext::Active& active = t.active[static_cast<int>(queue)];
+  uint32_t start = segment_bytes_ - place.room;
+  if (active.segment != place.segment || active.used <= start) return;
+  segments_[place.segment].live_bytes.fetch_sub(static_cast<int32_t>(active.used - start), kRelaxed);
+  active.used = start;
+  segments_[place.segment].committed.store(start, kRelease);  // SYNC(committed)
+}
+
+}  // namespace strata

@@ -1,0 +1,297 @@
+// The shared table: what a thread may do with the region.
+//
+// Every function takes the calling thread's context and may run at the same time in any number of threads of
+// any number of processes. None takes a lock or waits for another participant: reads are wait-free (four tries,
+// then a miss), index changes are lock-free (committed by one CAS, finished by anybody). Protocol and orderings:
+// docs/concurrency.md.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/kill_point.h"
+#include "base/status.h"
+#include "shm/clock.h"
+#include "shm/liveness.h"
+#include "shm/region.h"
+#include "table/record.h"
+
+namespace strata {
+
+inline constexpr uint32_t kNoSegment = ~0u;
+
+// What belongs to one thread: its slot, its lock, the segments it writes to. Used by that thread alone.
+struct ThreadContext {
+  struct Active {
+    uint32_t segment = kNoSegment;
+    uint32_t used = 0;  // bytes written, the next record starts here
+  };
+  uint32_t slot = 0;
+  uint32_t incarnation = 0;
+  LockHandle lock;
+  Active active[3];  // by Queue: small, main, lease
+  ThreadStats* stats = nullptr;
+  int64_t clock_offset_ms = 0;  // tests move their own clock
+  uint32_t free_hint = 0;
+  bool is_reclaiming = false;
+
+  void Count(Counter counter, uint64_t by = 1) {
+    // Single writer; readers of other processes see some recent value.
+    auto& word = stats->counters[static_cast<size_t>(counter)];
+    word.store(word.load(kRelaxed) + by, kRelaxed);
+  }
+  void Record(Histogram histogram, uint64_t nanoseconds);
+};
+
+// A value found by Read, valid until the reader's final check. Bytes may be torn before that.
+struct Hit {
+  RecordPlace place;
+  HeaderCopy header;
+  uint32_t slot_id;     // bucket * 13 + slot
+  uint32_t generation;  // of the record's segment
+  bool is_stale;
+  const uint8_t* payload() const { return place.key() + header.key_bytes; }
+};
+
+enum ReadFlags : uint32_t {
+  kReadFresh = 0,
+  kReadStaleToo = 1,  // entries past their soft life count as hits
+  kReadQuiet = 2,     // no counters, no frequency
+};
+
+enum class Condition : uint8_t { kNone, kAbsent, kVersion, kLocation };
+
+struct WriteOptions {
+  uint8_t codec = 0;
+  uint64_t soft_ms = 0;  // absolute, kNever = none
+  uint64_t hard_ms = 0;
+  Condition condition = Condition::kNone;
+  uint64_t expected = 0;       // version or location
+  uint64_t keep_version = 0;   // touch: the version the copy keeps
+  uint64_t lease_token = 0;    // publish
+};
+
+// A record being written into the thread's own segment; nobody sees it before CommitWrite.
+struct PendingWrite {
+  RecordPlace place;
+  Queue queue = Queue::kSmall;
+  uint32_t capacity = 0;  // payload bytes that fit
+  uint8_t* payload = nullptr;
+};
+
+struct LeaseGrant {
+  uint64_t token = 0;  // granted: mine; busy: the holder's
+  Hit hit{};           // kOk: the fresh value that made loading needless (not yet validated)
+};
+
+struct AuditReport {
+  uint64_t values = 0, leases = 0, errors_records = 0, live_bytes = 0;
+  uint64_t segments_free = 0, segments_active = 0, segments_sealed = 0, segments_reclaim = 0, segments_run = 0;
+  uint64_t owned_by_dead = 0, leaked_run_segments = 0, pending_intents = 0;
+  std::vector<std::string> violations;
+};
+
+class Table {
+ public:
+  explicit Table(Region* region);
+
+  Region& region() { return *region_; }
+  const Geometry& geometry() const { return g_; }
+
+  // ---- threads (threads.cc)
+  // Takes a thread slot. kThreadLimit if all are held by the living.
+  Status Register(ThreadContext& t);
+  // Seals what the thread wrote to and gives the slot back.
+  void Unregister(ThreadContext& t);
+  // Repairs what dead threads left: proven by their file lock. Returns how many.
+  uint32_t ReapDead(ThreadContext& t);
+  bool IsAlive(ThreadContext& t, uint32_t slot, uint32_t incarnation);
+
+  // ---- reading (read.h)
+  Key MakeKey(uint32_t ns, const uint8_t* bytes, uint32_t size) const {
+    return {bytes, size, ns, HashKey(seed_, ns, bytes, size)};
+  }
+  uint64_t NowMs(const ThreadContext& t) const {
+    return CoarseMs() - start_ms_ + static_cast<uint64_t>(t.clock_offset_ms);
+  }
+  void Prefetch(const Key& key) const { __builtin_prefetch(&buckets_[HashRange(key.hash, g_.bucket_count)]); }
+  template <class Consume>
+  Status Read(ThreadContext& t, const Key& key, uint32_t flags, Consume consume);
+  // Copies a hit's value to `to` (header.value_bytes bytes). False if a run changed meanwhile.
+  bool CopyValue(const Hit& hit, uint8_t* to) const;
+  // True if the slot still holds the location and its segment the generation: the record is the one seen.
+  bool IsCurrent(uint32_t slot_id, uint32_t location, uint32_t generation) const;
+
+  // ---- writing (write.cc)
+  bool BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capacity, PendingWrite* write);
+  Status CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write, uint32_t payload_bytes,
+                     const WriteOptions& options, uint64_t* version);
+  void CancelWrite(ThreadContext& t, PendingWrite& write);
+  // Stores `bytes` under `key`, as a run when it is large. kOk, kConflict, kLeaseLost, kNoRoom, kTooLarge.
+  Status Write(ThreadContext& t, const Key& key, const uint8_t* value, uint32_t bytes, const WriteOptions& options,
+               uint64_t* version);
+  // Removes value and lease. kOk if a usable value was there, else kMiss.
+  Status Delete(ThreadContext& t, const Key& key);
+  // Gives a present value new lives; kMiss if there is none.
+  Status Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t hard_ms, bool keep_hard);
+  uint32_t max_inline_record() const { return segment_bytes_ / 2; }
+  uint32_t max_value_bytes() const;
+
+  // ---- leases (lease.cc)
+  // kOk: granted. kLeaseBusy. kMiss with `fresh` set: a fresh value is there. kFlightFailed: `error` holds the
+  // awaited flight's bytes. kNoRoom.
+  Status Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool force, uint64_t awaited, uint64_t* token,
+                 bool* fresh, std::string* error);
+  Status Abandon(ThreadContext& t, const Key& key, uint64_t token);
+  Status Fail(ThreadContext& t, const Key& key, uint64_t token, const uint8_t* error, uint32_t bytes,
+              uint64_t memo_ms);
+  // Tells sleeping waiters of this key, if there are any. Call after the change that ended the lease.
+  void NotifyLeaseEnd(const Key& key);
+  void WakeAllWaiters();
+
+  // ---- namespaces (namespaces.cc)
+  Status NamespaceId(const std::string& name, uint32_t parent, uint32_t* id);
+  // Sum of the epochs from `ns` up to the root: changes whenever any of them is cleared.
+  uint32_t EpochOf(uint32_t ns) const;
+  void ClearNamespace(uint32_t ns);
+
+  // ---- space (space.cc, reclaim.cc, runs.cc)
+  // Frees one segment if anything can be. Janitor and writers in need.
+  bool ReclaimOne(ThreadContext& t);
+  uint32_t FreeSegments() const { return region_->header().free_segments.load(kRelaxed); }
+  uint32_t FreeTarget() const { return free_target_; }
+  // Recounts free segments, takes up what the dead left half reclaimed, frees run segments nobody refers to.
+  void Recount(ThreadContext& t);
+  bool ReclaimExpired(ThreadContext& t);
+
+  AuditReport Audit(ThreadContext& t);  // audit.cc: walks everything; exact when nobody writes
+
+ private:
+  friend struct BucketScanner;
+
+  struct KeyState {
+    int value_slot = -1, lease_slot = -1;  // lease_slot: a lease or an error
+    RecordPlace value_place, lease_place;
+    HeaderCopy value{}, lease{};
+    LeaseBody lease_body{};
+  };
+  struct Scan {
+    Intent intent;
+    uint64_t max_version;
+    SlotWord words[kSlotsPerBucket];
+    int empty_slot;
+    KeyState key;
+  };
+  enum class Act { kNothing, kPut, kRemove };
+  struct Decision {
+    Act act = Act::kNothing;
+    int slot = -1;
+    uint64_t version = 0;  // of the put record; 0 = next after the bucket's highest
+  };
+  struct Outcome {
+    Decision decision;
+    uint64_t version = 0;
+    uint32_t displaced = 0;  // location that left the slot, 0 = it was empty
+  };
+
+  // bucket.h
+  template <class Decide>
+  Outcome BucketOp(ThreadContext& t, uint32_t bucket, const Key* key, uint32_t new_location, Decide decide);
+  void Help(ThreadContext& t, Bucket& bucket, Intent intent);
+  void ScanBucket(Bucket& bucket, const Key* key, Scan* scan) const;
+  int ChooseSlotVictim(const Bucket& bucket, const Scan& scan, uint64_t now) const;
+  bool IsUsable(const HeaderCopy& value, uint32_t epoch, uint64_t now) const {
+    return value.epoch == epoch && (value.hard_ms == kNever || now < value.hard_ms);
+  }
+
+  bool Locate(uint32_t location, RecordPlace* place) const {
+    uint64_t offset = (uint64_t{location} - 1) * kRecordAlign;
+    if (location == 0 || offset >= data_bytes_) return false;
+    place->segment = static_cast<uint32_t>(offset >> g_.segment_shift);
+    place->room = segment_bytes_ - static_cast<uint32_t>(offset & (segment_bytes_ - 1));
+    place->header = reinterpret_cast<RecordHeader*>(data_ + offset);
+    place->location = location;
+    return place->room >= kHeaderBytes;
+  }
+  uint32_t LocationOf(uint32_t segment, uint32_t offset) const {
+    return static_cast<uint32_t>(((uint64_t{segment} << g_.segment_shift) + offset) / kRecordAlign) + 1;
+  }
+  uint8_t* SegmentData(uint32_t segment) const { return data_ + (uint64_t{segment} << g_.segment_shift); }
+  bool KeyMatches(const RecordPlace& place, const HeaderCopy& header, const Key& key) const {
+    return header.key_bytes == key.size && header.ns == key.ns && kHeaderBytes + key.size <= place.room &&
+           EqualsShared(place.key(), key.bytes, key.size);
+  }
+  void FeedFrequency(Bucket& bucket, int slot);
+  void SetFrequency(Bucket& bucket, int slot, uint32_t value);
+  static uint32_t FrequencyOf(const Bucket& bucket, int slot) {
+    return (bucket.frequency.load(kRelaxed) >> (2 * slot)) & 3;
+  }
+  void Retire(ThreadContext& t, uint32_t location, const HeaderCopy& header, uint32_t room);
+  bool RemoveStaleLease(ThreadContext& t, const Key& key);
+  Decision PlaceNew(const Bucket& bucket, const Scan& scan, uint64_t now) const;
+  Queue QueueForWrite(ThreadContext& t, const Key& key);
+
+  // space.cc
+  bool Reserve(ThreadContext& t, Queue queue, uint32_t bytes, RecordPlace* place);
+  void CommitRecord(ThreadContext& t, Queue queue, const RecordPlace& place, uint32_t bytes, uint64_t hard_ms);
+  void RollBackRecord(ThreadContext& t, Queue queue, const RecordPlace& place);
+  uint32_t TakeFreeSegment(ThreadContext& t, Queue queue, uint32_t keep_free);
+  bool OpenActive(ThreadContext& t, Queue queue);
+  void SealActive(ThreadContext& t, Queue queue);
+  void SealSegment(uint32_t segment, SegmentWord now, Queue queue);
+  void FreeSegment(uint32_t segment, SegmentWord mine);
+  bool OwnerIsGone(ThreadContext& t, SegmentWord word);
+
+  // reclaim.cc
+  struct Victim {
+    uint32_t segment = kNoSegment;
+    SegmentWord word{0};
+    bool keep_all = false;  // compaction: every live record is copied
+  };
+  bool ChooseVictim(ThreadContext& t, Victim* victim);
+  bool ReclaimSegment(ThreadContext& t, const Victim& victim);
+  void ReclaimRecord(ThreadContext& t, const RecordPlace& place, const HeaderCopy& header, uint32_t bytes,
+                     const Victim& victim, uint32_t* copied);
+  bool ReclaimRunHead(ThreadContext& t, const Victim& victim, SegmentWord mine);
+
+  // runs.cc
+  Status WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, uint32_t bytes,
+                  const WriteOptions& options, uint64_t* version);
+  void FreeRun(ThreadContext& t, const RecordPlace& head, uint32_t head_generation);
+  bool FreeRunSegment(ThreadContext& t, uint32_t segment, bool owner_is_gone);
+  bool IsRunSegmentReferenced(ThreadContext& t, uint32_t segment);
+  bool RunLists(const RecordPlace& head, const HeaderCopy& header, uint32_t segment, uint32_t generation) const;
+
+  // write.cc
+  Status Publish(ThreadContext& t, const Key& key, RecordPlace place, HeaderCopy header, uint32_t record_bytes,
+                 const WriteOptions& options, uint64_t* version);
+  void DropKey(ThreadContext& t, const Key& key);
+
+  // lease.cc
+  bool IsLeaseLive(ThreadContext& t, const Scan& scan, uint32_t epoch, uint64_t now);
+  uint64_t NextToken(ThreadContext& t);
+
+  // threads.cc
+  void RepairThread(ThreadContext& t, uint32_t slot, uint32_t incarnation);
+
+  // ghost.cc
+  void GhostInsert(uint64_t hash);
+  bool GhostTake(uint64_t hash);
+
+  std::unique_ptr<Region> region_;
+  Geometry g_;
+  Bucket* buckets_;
+  Atomic<uint32_t>* generations_;
+  Segment* segments_;
+  uint8_t* data_;
+  uint64_t data_bytes_;
+  uint32_t segment_bytes_;
+  uint64_t seed_;
+  uint64_t start_ms_;
+  uint64_t version_base_;
+  uint32_t free_target_;
+};
+
+}  // namespace strata

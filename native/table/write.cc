@@ -1,0 +1,218 @@
+// The write path: set, conditional set, publish, delete, touch. Each is a decide function of the bucket protocol.
+#include "table/bucket.h"
+#include "table/read.h"
+
+namespace strata {
+
+Table::Table(Region* region)
+    : region_(region),
+      g_(region->geometry()),
+      buckets_(region->buckets()),
+      generations_(region->generations()),
+      segments_(region->segments()),
+      data_(region->data()),
+      data_bytes_(uint64_t{g_.segment_count} << g_.segment_shift),
+      segment_bytes_(1u << g_.segment_shift),
+      seed_(region->header().hash_seed),
+      start_ms_(region->header().start_monotonic_ms),
+      version_base_(region->header().version_base),
+      free_target_(std::max(3u, g_.segment_count / 50)) {}
+
+uint32_t Table::max_value_bytes() const {
+  return static_cast<uint32_t>(std::min<uint64_t>(kMaxValueBytes, data_bytes_ / 4));
+}
+
+// An overwrite stays in its queue; a key the ghost remembers goes to main; everything else starts in small.
+Queue Table::QueueForWrite(ThreadContext& t, const Key& key) {
+  Bucket& bucket = buckets_[HashRange(key.hash, g_.bucket_count)];
+  const uint16_t tag = HashTag(key.hash);
+  for (const auto& slot : bucket.slots) {
+    SlotWord word{slot.load(kAcquire)};  // SYNC(slot-publish); only a hint, so no further check
+    RecordPlace place;
+    if (word.tag() != tag || !Locate(word.location(), &place)) continue;
+    HeaderCopy header = LoadHeader(place.header);
+    if (header.type != RecordType::kValue || !KeyMatches(place, header, key)) continue;
+    SegmentWord state{segments_[place.segment].state.load(kRelaxed)};
+    return state.queue() == Queue::kMain ? Queue::kMain : Queue::kSmall;
+  }
+  if (!GhostTake(key.hash)) return Queue::kSmall;
+  t.Count(Counter::ghost_hits);
+  return Queue::kMain;
+}
+
+bool Table::BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capacity, PendingWrite* write) {
+  write->queue = QueueForWrite(t, key);
+  if (!Reserve(t, write->queue, RecordBytes(key.size, payload_capacity), &write->place)) return false;
+  CopyShared(write->place.key(), key.bytes, key.size);
+  write->payload = write->place.key() + key.size;
+  write->capacity = payload_capacity;
+  return true;
+}
+
+void Table::CancelWrite(ThreadContext&, PendingWrite& write) { write.payload = nullptr; }
+
+Status Table::CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write, uint32_t payload_bytes,
+                          const WriteOptions& options, uint64_t* version) {
+  HeaderCopy header{};
+  header.value_bytes = payload_bytes;
+  header.key_bytes = key.size;
+  header.type = RecordType::kValue;
+  header.codec = options.codec;
+  header.ns = key.ns;
+  header.epoch = EpochOf(key.ns);
+  header.soft_ms = options.soft_ms;
+  header.hard_ms = options.hard_ms;
+  StoreHeader(write.place.header, header);
+  uint32_t bytes = RecordBytes(key.size, payload_bytes);
+  CommitRecord(t, write.queue, write.place, bytes, options.hard_ms);
+  Status status = Publish(t, key, write.place, header, bytes, options, version);
+  if (status != Status::kOk) RollBackRecord(t, write.queue, write.place);
+  return status;
+}
+
+// Puts the complete record at `place` into the key's bucket if the options' condition holds.
+Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, HeaderCopy header, uint32_t,
+                      const WriteOptions& options, uint64_t* version) {
+  Status status = Status::kOk;
+  bool lease_seen = false, is_new_slot = false;
+  auto decide = [&](Bucket& bucket, Scan& scan) -> Decision {
+    const KeyState& k = scan.key;
+    const uint64_t now = NowMs(t);
+    const bool has_value = k.value_slot >= 0;
+    is_new_slot = !has_value && k.lease_slot < 0;
+    status = Status::kOk;
+    lease_seen = k.lease_slot >= 0;
+    if (options.lease_token != 0) {
+      bool mine = lease_seen && k.lease.type == RecordType::kLease && k.lease_body.token == options.lease_token &&
+                  k.lease.epoch == EpochOf(key.ns) && k.lease.epoch == header.epoch;
+      bool unchanged = mine && (has_value ? k.value.version == k.lease_body.granted_over : k.lease_body.granted_over == 0);
+      if (!unchanged) {
+        status = Status::kLeaseLost;
+        return {};
+      }
+    }
+    const bool usable = has_value && IsUsable(k.value, header.epoch, now);
+    bool holds = true;
+    if (options.condition == Condition::kAbsent) holds = !usable;
+    if (options.condition == Condition::kVersion) holds = usable && k.value.version == options.expected;
+    if (options.condition == Condition::kLocation) holds = usable && k.value_place.location == options.expected;
+    if (!holds) {
+      status = Status::kConflict;
+      return {};
+    }
+    if (has_value) return {Act::kPut, k.value_slot, options.keep_version};
+    if (k.lease_slot >= 0) return {Act::kPut, k.lease_slot, 0};
+    return PlaceNew(bucket, scan, now);
+  };
+  uint32_t bucket_index = HashRange(key.hash, g_.bucket_count);
+  Outcome outcome = BucketOp(t, bucket_index, &key, place.location, decide);
+  if (outcome.decision.act != Act::kPut) {
+    t.Count(status == Status::kLeaseLost ? Counter::publishes_lost : Counter::conflicts);
+    return status;
+  }
+  KILL_POINT(lease_value_put);
+  if (version != nullptr) *version = outcome.version;
+  if (is_new_slot) {  // a slot that changed hands starts with a clean count
+    SetFrequency(buckets_[bucket_index], outcome.decision.slot, 0);
+    if (outcome.displaced != 0) t.Count(Counter::evictions_bucket);
+  }
+  if (lease_seen) {
+    RemoveStaleLease(t, key);
+    NotifyLeaseEnd(key);
+  }
+  return Status::kOk;
+}
+
+// Removes the key's lease or error if the present value has voided it.
+bool Table::RemoveStaleLease(ThreadContext& t, const Key& key) {
+  auto decide = [&](Bucket&, Scan& scan) -> Decision {
+    const KeyState& k = scan.key;
+    if (k.lease_slot < 0) return {};
+    bool live = k.lease.type == RecordType::kLease && k.value_slot >= 0
+                    ? k.value.version == k.lease_body.granted_over
+                    : k.lease.type == RecordType::kLease && k.lease_body.granted_over == 0;
+    if (live) return {};
+    return {Act::kRemove, k.lease_slot, 0};
+  };
+  bool removed = BucketOp(t, HashRange(key.hash, g_.bucket_count), &key, 0, decide).decision.act == Act::kRemove;
+  KILL_POINT(lease_removed);
+  return removed;
+}
+
+Status Table::Write(ThreadContext& t, const Key& key, const uint8_t* value, uint32_t bytes,
+                    const WriteOptions& options, uint64_t* version) {
+  if (bytes > max_value_bytes()) return Status::kTooLarge;
+  uint32_t record_bytes = RecordBytes(key.size, bytes);
+  if (record_bytes > max_inline_record()) {
+    Status status = WriteRun(t, key, value, bytes, options, version);
+    if (status == Status::kNoRoom) DropKey(t, key);
+    return status;
+  }
+  PendingWrite write;
+  if (!BeginWrite(t, key, bytes, &write)) {
+    DropKey(t, key);
+    return Status::kNoRoom;
+  }
+  CopyShared(write.payload, value, bytes);
+  return CommitWrite(t, key, write, bytes, options, version);
+}
+
+// A set that found no room may cause a miss, never an older value.
+void Table::DropKey(ThreadContext& t, const Key& key) {
+  t.Count(Counter::evictions_no_room);
+  Delete(t, key);
+}
+
+Status Table::Delete(ThreadContext& t, const Key& key) {
+  bool found = false, lease_seen = false;
+  // Each round removes one of value and lease; only a validated scan that shows neither ends it, so no load that
+  // began before the return can publish.
+  for (;;) {
+    auto decide = [&](Bucket&, Scan& scan) -> Decision {
+      const KeyState& k = scan.key;
+      if (k.value_slot >= 0) return {Act::kRemove, k.value_slot, 0};
+      if (k.lease_slot >= 0) return {Act::kRemove, k.lease_slot, 0};
+      return {};
+    };
+    bool usable = false;
+    uint32_t epoch = EpochOf(key.ns);
+    uint64_t now = NowMs(t);
+    auto noting = [&](Bucket& bucket, Scan& scan) -> Decision {
+      usable = scan.key.value_slot >= 0 && IsUsable(scan.key.value, epoch, now);
+      lease_seen = lease_seen || scan.key.lease_slot >= 0;
+      return decide(bucket, scan);
+    };
+    Outcome outcome = BucketOp(t, HashRange(key.hash, g_.bucket_count), &key, 0, noting);
+    if (outcome.decision.act == Act::kNothing) break;
+    found = found || usable;
+    KILL_POINT(delete_first_removed);
+  }
+  if (lease_seen) NotifyLeaseEnd(key);
+  return found ? Status::kOk : Status::kMiss;
+}
+
+Status Table::Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t hard_ms, bool keep_hard) {
+  std::unique_ptr<uint8_t[]> copy;
+  for (int attempt = 0; attempt < 64; attempt++) {
+    Hit seen{};
+    auto take = [&](const Hit& hit) {
+      seen = hit;
+      if (hit.header.value_bytes > kMaxValueBytes) return false;
+      copy = std::make_unique<uint8_t[]>(hit.header.value_bytes + 1);
+      return CopyValue(hit, copy.get());
+    };
+    if (Read(t, key, kReadStaleToo | kReadQuiet, take) != Status::kOk) return Status::kMiss;
+    WriteOptions options;
+    options.codec = seen.header.codec;
+    options.soft_ms = soft_ms;
+    options.hard_ms = keep_hard ? seen.header.hard_ms : hard_ms;
+    options.condition = Condition::kLocation;
+    options.expected = seen.place.location;
+    options.keep_version = seen.header.version;
+    Status status = Write(t, key, copy.get(), seen.header.value_bytes, options, nullptr);
+    if (status == Status::kOk || status == Status::kNoRoom) return status;
+  }
+  return Status::kMiss;
+}
+
+}  // namespace strata
