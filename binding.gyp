@@ -2,6 +2,17 @@
   'variables': {
     'native_tests%': 0,
     'sanitize%': 'none',
+    'core_sources': [
+      'native/shm/geometry.cc', 'native/shm/host_identity.cc', 'native/shm/liveness.cc', 'native/shm/region.cc',
+      'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
+      'native/table/namespaces.cc', 'native/table/reclaim.cc', 'native/table/runs.cc', 'native/table/space.cc',
+      'native/table/threads.cc', 'native/table/write.cc', 'native/service/service.cc',
+    ],
+    'native_test_sources': [
+      'test/native/main.cc', 'test/native/fixture.cc', 'test/native/workload.cc', 'test/native/table_test.cc',
+      'test/native/stress_test.cc',
+    ],
+    'kill_harness_sources': ['test/native/main.cc'],
   },
   'target_defaults': {
     'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Wshadow', '-fvisibility=hidden', '-fno-exceptions'],
@@ -24,12 +35,7 @@
       'target_name': 'core',
       'type': 'static_library',
       'cflags': ['-fPIC'],
-      'sources': [
-        'native/shm/geometry.cc', 'native/shm/host_identity.cc', 'native/shm/liveness.cc', 'native/shm/region.cc',
-        'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
-        'native/table/namespaces.cc', 'native/table/reclaim.cc', 'native/table/runs.cc', 'native/table/space.cc',
-        'native/table/threads.cc', 'native/table/write.cc', 'native/service/service.cc',
-      ],
+      'sources': ['<@(core_sources)'],
     },
   ],
   'conditions': [
@@ -38,10 +44,35 @@
         'target_name': 'stratacache',
         'dependencies': ['core'],
         'defines': ['NAPI_VERSION=8'],
-        'include_dirs': ['<!(node -p "require(\'node-addon-api\').include_dir")'],
+        'cflags_cc': ['-isystem <!(node -p "require(\'node-addon-api\').include_dir")'],
         'sources': ['native/binding/addon.cc', 'native/binding/table_handle.cc', 'native/binding/view.cc'],
         'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,-z,relro,-z,now'],
       }],
+    }, {
+      'targets': [{
+        'target_name': 'native_test',
+        'type': 'executable',
+        'dependencies': ['core'],
+        'include_dirs': ['.'],
+        'sources': ['<@(native_test_sources)'],
+      }],
+    }],
+    ['native_tests!=0 and sanitize=="none"', {
+      'targets': [
+        {
+          # A core of its own: only here the kill points are more than names.
+          'target_name': 'kill_harness',
+          'type': 'executable',
+          'include_dirs': ['.'],
+          'defines': ['STRATA_TEST_KILL_POINTS'],
+          'sources': ['<@(core_sources)', '<@(kill_harness_sources)'],
+        },
+        {
+          'target_name': 'protocol_check',
+          'type': 'executable',
+          'sources': ['test/native/protocol_check.cc'],
+        },
+      ],
     }],
   ],
 }

@@ -129,13 +129,17 @@ class Table {
   Status CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write, uint32_t payload_bytes,
                      const WriteOptions& options, uint64_t* version);
   void CancelWrite(ThreadContext& t, PendingWrite& write);
+  // What a write that found no room owes: the key must miss from here on, not show an older value.
+  void DropKey(ThreadContext& t, const Key& key);
   // Stores `bytes` under `key`, as a run when it is large. kOk, kConflict, kLeaseLost, kNoRoom, kTooLarge.
   Status Write(ThreadContext& t, const Key& key, const uint8_t* value, uint32_t bytes, const WriteOptions& options,
                uint64_t* version);
   // Removes value and lease. kOk if a usable value was there, else kMiss.
   Status Delete(ThreadContext& t, const Key& key);
-  // Gives a present value new lives; kMiss if there is none.
-  Status Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t hard_ms, bool keep_hard);
+  // Gives a present value new lives; kMiss if there is none. The version stays, a load under way may publish.
+  Status Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t hard_ms);
+  // Ends the soft life now and keeps the grace. Ends loads that began before, as they may have read what is outdated.
+  Status Expire(ThreadContext& t, const Key& key);
   uint32_t max_inline_record() const { return segment_bytes_ / 2; }
   uint32_t max_value_bytes() const;
 
@@ -230,6 +234,8 @@ class Table {
   }
   void Retire(ThreadContext& t, uint32_t location, const HeaderCopy& header, uint32_t room);
   bool RemoveStaleLease(ThreadContext& t, const Key& key);
+  template <class NewLife>
+  Status Rewrite(ThreadContext& t, const Key& key, bool keep_version, NewLife new_life);
   Decision PlaceNew(const Bucket& bucket, const Scan& scan, uint64_t now) const;
   Queue QueueForWrite(ThreadContext& t, const Key& key);
 
@@ -267,7 +273,6 @@ class Table {
   // write.cc
   Status Publish(ThreadContext& t, const Key& key, RecordPlace place, HeaderCopy header, uint32_t record_bytes,
                  const WriteOptions& options, uint64_t* version);
-  void DropKey(ThreadContext& t, const Key& key);
 
   // lease.cc
   bool IsLeaseLive(ThreadContext& t, const Scan& scan, uint32_t epoch, uint64_t now);

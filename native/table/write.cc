@@ -191,9 +191,11 @@ Status Table::Delete(ThreadContext& t, const Key& key) {
   return found ? Status::kOk : Status::kMiss;
 }
 
-Status Table::Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t hard_ms, bool keep_hard) {
+// Writes the present value again with other lives, unless it changed meanwhile; then tries again.
+template <class NewLife>
+Status Table::Rewrite(ThreadContext& t, const Key& key, bool keep_version, NewLife new_life) {
   std::unique_ptr<uint8_t[]> copy;
-  for (int attempt = 0; attempt < 64; attempt++) {
+  for (;;) {
     Hit seen{};
     auto take = [&](const Hit& hit) {
       seen = hit;
@@ -204,15 +206,42 @@ Status Table::Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t
     if (Read(t, key, kReadStaleToo | kReadQuiet, take) != Status::kOk) return Status::kMiss;
     WriteOptions options;
     options.codec = seen.header.codec;
-    options.soft_ms = soft_ms;
-    options.hard_ms = keep_hard ? seen.header.hard_ms : hard_ms;
+    options.soft_ms = seen.header.soft_ms;
+    options.hard_ms = seen.header.hard_ms;
+    new_life(&options);
     options.condition = Condition::kLocation;
     options.expected = seen.place.location;
-    options.keep_version = seen.header.version;
+    options.keep_version = keep_version ? seen.header.version : 0;
     Status status = Write(t, key, copy.get(), seen.header.value_bytes, options, nullptr);
-    if (status == Status::kOk || status == Status::kNoRoom) return status;
+    if (status != Status::kConflict) return status;  // a conflict means that somebody else's write went through
   }
-  return Status::kMiss;
+}
+
+Status Table::Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t hard_ms) {
+  return Rewrite(t, key, true, [&](WriteOptions* options) {
+    options->soft_ms = soft_ms;
+    options->hard_ms = hard_ms;
+  });
+}
+
+Status Table::Expire(ThreadContext& t, const Key& key) {
+  Status status = Rewrite(t, key, false, [&](WriteOptions* options) {
+    const uint64_t now = std::max<uint64_t>(NowMs(t), 1);
+    const bool has_grace = options->soft_ms != kNever && options->hard_ms > options->soft_ms;
+    if (options->soft_ms == kNever || options->soft_ms > now) {
+      options->hard_ms = has_grace ? now + (options->hard_ms - options->soft_ms) : now;
+      options->soft_ms = now;
+    }
+  });
+  if (status != Status::kMiss) return status;
+  auto end_lease = [](Bucket&, Scan& scan) -> Decision {
+    if (scan.key.value_slot >= 0 || scan.key.lease_slot < 0) return {};
+    return {Act::kRemove, scan.key.lease_slot, 0};
+  };
+  if (BucketOp(t, HashRange(key.hash, g_.bucket_count), &key, 0, end_lease).decision.act == Act::kRemove) {
+    NotifyLeaseEnd(key);
+  }
+  return status;
 }
 
 }  // namespace strata

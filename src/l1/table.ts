@@ -73,7 +73,7 @@ export interface L1View {
   delete(key: string): boolean
   /** Gives a present entry a new life. False if absent. */
   touch(key: string, life: Life): boolean
-  /** Ends the soft life now and keeps the grace. False if absent. */
+  /** Ends the soft life now, keeps the grace (counted from now), and ends any load that began before. False if absent. */
   expire(key: string): boolean
   acquire(key: string, options: AcquireOptions): Acquired
   /** Stores the loaded value if the lease still holds and nothing changed the key since. */

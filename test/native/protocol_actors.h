@@ -1,8 +1,8 @@
-// The operations of a process and the life of a segment, one shared access at a time.
+// The operations of a process, one shared access at a time.
 #ifndef STRATACACHE_TEST_NATIVE_PROTOCOL_ACTORS_H_
 #define STRATACACHE_TEST_NATIVE_PROTOCOL_ACTORS_H_
 
-#include "protocol_bucket.h"
+#include "protocol_segments.h"
 
 namespace protocol {
 
@@ -21,50 +21,6 @@ inline void FinishOp(Context& ctx, State& s, int p) {
   q.granted = old.granted;
   q.grants = old.grants;
   q.at = q.op < ctx.ScriptOf(p).size() ? At::kNextOp : At::kDone;
-}
-
-inline void Continue(Context& ctx, State& s, int p, After after);
-
-inline void Retire(Actor& q, u8 seg, After then) {
-  q.retire = seg;
-  q.retire_then = then;
-  q.at = At::kClearCommitted;
-}
-
-inline bool OwnerDead(const State& s, const Segment& g) {
-  return (g.state == kActive || g.state == kReclaim) && s.actor[g.owner].dead;
-}
-
-inline void AimAt(const State& s, Actor& q, int seg, After then) {
-  const Segment& g = s.segment[seg];
-  q.reclaim = {static_cast<u8>(seg), g.state, g.owner, g.queue, 0, then};
-  q.at = At::kSeize;
-}
-
-// Every segment that may be reclaimed is one alternative; false = there is none.
-inline bool ChooseVictimSegment(Context& ctx, State& s, int p, After then) {
-  int last = 0;
-  for (int i = 1; i <= ctx.scenario->segments; i++) {
-    const Segment& g = s.segment[i];
-    if (!(g.state == kSealed && g.queue == kRecords) && !OwnerDead(s, g)) continue;
-    if (last != 0) {
-      AimAt(s, s.actor[p], last, then);
-      ctx.forks.push_back(s);
-    }
-    last = i;
-  }
-  if (last != 0) AimAt(s, s.actor[p], last, then);
-  return last != 0;
-}
-
-inline int FreeSegment(const Context& ctx, const State& s, int p) {
-  const int count = ctx.scenario->segments;
-  const int start = p * count / (ctx.Actors() + 1);
-  for (int k = 0; k < count; k++) {
-    const int i = 1 + (start + k) % count;
-    if (s.segment[i].state == kFree) return i;
-  }
-  return 0;
 }
 
 inline void StartOp(Context& ctx, State& s, int p) {
@@ -274,129 +230,93 @@ inline void SealStep(Context& ctx, State& s, int p) {
   else FinishOp(ctx, s, p);
 }
 
-inline void GiveBack(Segment& g) {
-  g.committed = 0;
-  g.gen++;
-  g.state = kFree;
+inline void ReadNextSlot(Context& ctx, State& s, int p) {
+  Actor& q = s.actor[p];
+  const ReadCall old = q.read;
+  Reset(q.read);
+  q.read.epoch = old.epoch;
+  q.read.acceptable = old.acceptable;
+  q.read.tries = old.tries;
+  q.read.index = old.index + 1;
+  q.at = At::kReadSlot;
+  if (q.read.index < ctx.scenario->slots) return;
+  if (!(q.read.acceptable & 1)) ctx.Violate("a read missed a key that was present all the time");
+  FinishOp(ctx, s, p);
 }
 
-inline void ReclaimStep(Context& ctx, State& s, int p) {
+inline void RetryRead(Context& ctx, State& s, int p) {
   Actor& q = s.actor[p];
-  ReclaimCall& c = q.reclaim;
-  Segment& g = s.segment[c.seg];
-  Segment& copy = s.segment[c.copy];
-  const int home = ctx.BucketOf(g.rec.key);
+  const ReadCall old = q.read;
+  Reset(q.read);
+  q.read.epoch = old.epoch;
+  q.read.acceptable = old.acceptable;
+  q.read.tries = old.tries + 1;
+  q.at = At::kReadSlot;
+  if (q.read.tries == ctx.scenario->tries) FinishOp(ctx, s, p);
+}
+
+inline void EndCopy(Context& ctx, State& s, int p) {
+  Actor& q = s.actor[p];
+  const ReadCall& r = q.read;
+  bool intact = s.segment[r.loc].gen == r.gen;
+  for (int k = 0; r.mine && k < r.header.parts && !ctx.Has(Bug::kReaderChecksHeadOnly); k++)
+    intact = intact && s.segment[r.header.part[k]].gen == r.header.part_gen[k];
+  if (!intact) return RetryRead(ctx, s, p);
+  if (!r.mine) return ReadNextSlot(ctx, s, p);
+  bool whole = r.a == r.b;
+  for (int k = 0; k < r.header.parts; k++) whole = whole && r.part_word[k] == r.a;
+  if (!whole) ctx.Violate("a read returned a torn value");
+  if (!(r.acceptable & Bit(r.a)))
+    ctx.Violate("a read returned a value that was never current during the call");
+  FinishOp(ctx, s, p);
+}
+
+inline void ReadStep(Context& ctx, State& s, int p) {
+  Actor& q = s.actor[p];
+  ReadCall& r = q.read;
+  const Op& op = ctx.OpOf(s, p);
+  const Slot& slot = s.bucket[ctx.BucketOf(op.key)].slot[r.index];
+  const Segment& g = s.segment[r.loc];
   switch (q.at) {
-    case At::kSeize: {
-      if (g.state != c.expect_state || g.owner != c.expect_owner) {
-        const After then = c.then;
-        Continue(ctx, s, p, then);
-        break;
+    case At::kReadSlot:
+      r.loc = slot.loc;
+      if (r.loc == 0) return ReadNextSlot(ctx, s, p);
+      q.at = At::kReadGeneration;
+      break;
+    case At::kReadGeneration:
+      r.gen = g.gen;
+      q.at = ctx.Has(Bug::kReadSlotOnce) ? At::kReadHeader : At::kReadSlotAgain;
+      break;
+    case At::kReadSlotAgain:
+      if (slot.loc != r.loc) return RetryRead(ctx, s, p);
+      q.at = At::kReadHeader;
+      break;
+    case At::kReadHeader: {
+      const u8 epoch = ctx.Has(Bug::kReadEpochEarly) ? r.epoch : s.epoch;
+      r.mine = g.rec.type == kValue && g.rec.key == op.key && g.rec.epoch == epoch;
+      if (r.mine) {
+        r.header.parts = g.rec.parts;
+        std::memcpy(r.header.part, g.rec.part, sizeof r.header.part);
+        std::memcpy(r.header.part_gen, g.rec.part_gen, sizeof r.header.part_gen);
       }
-      g.state = kReclaim;
-      g.owner = static_cast<u8>(p);
-      const u8 queue = ctx.Has(Bug::kReclaimTrustsQueue) ? c.expect_queue : g.queue;
-      q.at = At::kWalk;
-      if (queue != kRun) break;
-      q.free = {1, 0, {c.seg}, {g.gen}, g.home, c.then};
-      StartChange(q, Change::kIsReferenced, g.home, c.seg);
+      q.at = r.mine ? At::kReadA : At::kReadCheck;
       break;
     }
-    case At::kWalk:
-      if (!g.committed || ctx.Has(Bug::kReclaimWithoutEvict)) {
-        Retire(q, c.seg, c.then);
-        break;
-      }
-      if (ctx.scenario->relocate && FreeSegment(ctx, s, p) != 0) {
-        ctx.forks.push_back(s);
-        ctx.forks.back().actor[p].at = At::kCopyTake;
-      }
-      StartChange(q, Change::kEvict, home, c.seg);
+    case At::kReadA:
+      r.a = g.rec.a;
+      q.at = At::kReadB;
       break;
-    case At::kCopyTake: {
-      const int i = FreeSegment(ctx, s, p);
-      if (i == 0) return StartChange(q, Change::kEvict, home, c.seg);
-      c.copy = static_cast<u8>(i);
-      s.segment[i].state = kActive;
-      s.segment[i].owner = static_cast<u8>(p);
-      q.at = At::kCopyHeader;
+    case At::kReadB:
+      r.b = g.rec.b;
+      q.at = r.header.parts > 0 ? At::kReadPart : At::kReadCheck;
       break;
-    }
-    case At::kCopyHeader: {
-      const u8 a = copy.rec.a, b = copy.rec.b;
-      copy.queue = kRecords;
-      copy.rec = g.rec;
-      copy.rec.installs = kCopyMark;
-      copy.rec.a = a;
-      copy.rec.b = b;
-      q.at = At::kCopyA;
-      break;
-    }
-    case At::kCopyA:
-      copy.rec.a = g.rec.a;
-      q.at = At::kCopyB;
-      break;
-    case At::kCopyB:
-      copy.rec.b = g.rec.b;
-      copy.committed = 1;
-      StartChange(q, Change::kRelocate, home, c.copy);
-      break;
-    case At::kCopySeal:
-      copy.state = kSealed;
-      Retire(q, c.seg, c.then);
+    case At::kReadPart:
+      r.part_word[r.part] = s.segment[r.header.part[r.part]].rec.a;
+      if (++r.part == r.header.parts) q.at = At::kReadCheck;
       break;
     default:
-      GiveBack(copy);
-      Retire(q, c.seg, c.then);
+      EndCopy(ctx, s, p);
   }
-}
-
-inline void RetireStep(Context& ctx, State& s, int p) {
-  Actor& q = s.actor[p];
-  Segment& g = s.segment[q.retire];
-  if (q.at == At::kClearCommitted) {
-    g.committed = 0;
-    q.at = At::kBumpGeneration;
-  } else if (q.at == At::kBumpGeneration) {
-    if (!ctx.Has(Bug::kNoGenerationBump)) g.gen++;
-    q.at = At::kRelease;
-  } else {
-    g.state = kFree;
-    const After then = q.retire_then;
-    q.retire = 0;
-    q.retire_then = After::kOpEnd;
-    Continue(ctx, s, p, then);
-  }
-}
-
-// A freer that was paused may meet a segment that has another use by now: the generation it
-// remembers tells, and is compared only while the segment is its own.
-inline void FreeStep(Context& ctx, State& s, int p) {
-  Actor& q = s.actor[p];
-  const u8 seg = q.free.seg[q.free.next];
-  Segment& g = s.segment[seg];
-  if (q.at == At::kRestore) {
-    g.state = kSealed;
-    return Continue(ctx, s, p, After::kFreeNext);
-  }
-  if (g.state != kSealed) return Continue(ctx, s, p, After::kFreeNext);
-  g.state = kReclaim;
-  g.owner = static_cast<u8>(p);
-  if (g.gen != q.free.gen[q.free.next] && !ctx.Has(Bug::kFreerTrustsSegment)) {
-    q.at = At::kRestore;
-  } else {
-    StartChange(q, Change::kIsReferenced, g.queue == kRun ? g.home : q.free.bucket, seg);
-  }
-}
-
-inline void JanitorStep(Context& ctx, State& s, int p) {
-  Actor& q = s.actor[p];
-  const Segment& g = s.segment[q.janitor_next];
-  const bool orphan = OwnerDead(s, g) && !ctx.Has(Bug::kJanitorSkipsDead);
-  if (orphan || (g.state == kSealed && g.queue == kRun))
-    AimAt(s, q, q.janitor_next, After::kJanitorNext);
-  else
-    Continue(ctx, s, p, After::kJanitorNext);
 }
 
 }  // namespace protocol

@@ -9,8 +9,8 @@
 #include <cstdlib>
 #include <string>
 
-#include "protocol_reader.h"
 #include "protocol_scenarios.h"
+#include "protocol_step.h"
 
 namespace protocol {
 namespace {

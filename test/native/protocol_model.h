@@ -149,7 +149,8 @@ enum class Bug : u8 {
   kPublishAnyToken, kDeleteOnlyValue, kDeleteOneRound, kSetLeavesLease, kGrantOverLive,
   kGrantBesideDead, kGrantIntoUnusable, kSetStampsEpochEarly, kReadEpochEarly, kDropAnyLease,
   kFreerTrustsSegment, kPartListAfterCommit, kSettleUnchecked, kReaderChecksHeadOnly,
-  kPartsSealedEarly, kReclaimTrustsQueue, kJanitorSkipsDead,
+  kPartsSealedEarly, kReclaimTrustsQueue, kJanitorSkipsDead, kJanitorSkipsSealed,
+  kCommitUnvalidated,
 };
 
 struct Scenario {

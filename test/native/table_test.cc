@@ -205,11 +205,11 @@ TEST("soft and hard expiry follow the clock") {
   CHECK_EQ(s.Get("k", &value), Status::kStale);
   CHECK_EQ(s.Get("k", &value, kReadStaleToo), Status::kOk);
   const std::string name = "k";
-  CHECK_EQ(table->Touch(s.context(), s.MakeKey(name), now + 4000, now + 6000, false), Status::kOk);
+  CHECK_EQ(table->Touch(s.context(), s.MakeKey(name), now + 4000, now + 6000), Status::kOk);
   CHECK_EQ(s.Get("k", &value), Status::kOk);
   s.context().clock_offset_ms = 7000;
   CHECK_EQ(s.Get("k", &value, kReadStaleToo), Status::kMiss);
-  CHECK_EQ(table->Touch(s.context(), s.MakeKey(name), 0, 0, false), Status::kMiss);
+  CHECK_EQ(table->Touch(s.context(), s.MakeKey(name), 0, 0), Status::kMiss);
 }
 
 TEST("conditional writes hold or leave the key as it was") {

@@ -1,0 +1,3 @@
+import table from '../dist/src/table.js'
+
+export const { SharedTable } = table

@@ -1,0 +1,112 @@
+// Where answers are kept. The example runs on stratacache; the other two are here so that
+// `npm start -- --load` can compare.
+import { LRUCache } from 'lru-cache'
+import { createCache } from '../../src/index'
+import type { Question } from './questions'
+
+/** Who answered: this isolate's objects, the host's shared memory, somebody else's running load, our own load. */
+export type Tier = 'l0' | 'l1' | 'wait' | 'load'
+export const TIERS: readonly Tier[] = ['l0', 'l1', 'wait', 'load']
+
+export interface Answer { value: unknown; tier: Tier; loadMs: number }
+
+export interface Memory { kind: string; capacity: number; used: number; entries: number; evictions: number }
+
+export interface Store {
+  answer(question: Question): Promise<Answer>
+  clear(): Promise<void>
+  memory(): Memory
+  close(options?: { unlink?: boolean }): Promise<void>
+}
+
+const MEMORY = 64 * 1024 * 1024
+const TTL = '10m'
+
+export function openStore(kind: string, name: string): Store {
+  if (kind === 'off') return new NoStore()
+  if (kind === 'process') return new ProcessStore()
+  return new SharedStore(name)
+}
+
+class SharedStore implements Store {
+  readonly #cache
+
+  constructor(name: string) {
+    this.#cache = createCache({ name, memory: MEMORY, ttl: TTL })
+  }
+
+  async answer({ key, load }: Question): Promise<Answer> {
+    const entry = await this.#cache.getEntry(key)
+    if (entry.hit && !entry.isStale) return { value: entry.value, tier: entry.tier, loadMs: 0 }
+    let loadMs = 0
+    let tier: Tier = 'wait'
+    const value = await this.#cache.getOrSet(key, async () => {
+      tier = 'load'
+      const started = performance.now()
+      const loaded = await load()
+      loadMs = performance.now() - started
+      return loaded
+    })
+    return { value, tier, loadMs }
+  }
+
+  clear(): Promise<void> {
+    return this.#cache.clear()
+  }
+
+  memory(): Memory {
+    const { memoryBytes, liveBytes, entries, evictions } = this.#cache.stats()
+    const kind = this.#cache.info().l1 === 'shared' ? 'shared memory' : 'in-process fallback'
+    return { kind, capacity: memoryBytes, used: liveBytes, entries, evictions }
+  }
+
+  async close(options?: { unlink?: boolean }): Promise<void> {
+    await this.#cache.close(options)
+  }
+}
+
+class ProcessStore implements Store {
+  #evictions = 0
+  readonly #cache = new LRUCache<string, object, Question>({
+    maxSize: MEMORY,
+    ttl: 600_000,
+    sizeCalculation: (box) => JSON.stringify(box).length,
+    dispose: (_box, _key, reason) => { if (reason === 'evict') this.#evictions += 1 },
+    fetchMethod: async (_key, _stale, { context }) => ({ value: await context.load() }),
+  })
+
+  async answer(question: Question): Promise<Answer> {
+    const status: LRUCache.Status<string, object, Question> = {}
+    const started = performance.now()
+    const box = await this.#cache.fetch(question.key, { context: question, status })
+    const tier = status.fetch === 'hit' ? 'l0' : status.fetch === 'inflight' ? 'wait' : 'load'
+    return { value: (box as { value: unknown }).value, tier, loadMs: tier === 'load' ? performance.now() - started : 0 }
+  }
+
+  async clear(): Promise<void> {
+    this.#cache.clear()
+  }
+
+  memory(): Memory {
+    const { calculatedSize, size } = this.#cache
+    return { kind: 'one lru-cache per process', capacity: MEMORY, used: calculatedSize, entries: size, evictions: this.#evictions }
+  }
+
+  async close(): Promise<void> {}
+}
+
+class NoStore implements Store {
+  async answer({ load }: Question): Promise<Answer> {
+    const started = performance.now()
+    const value = await load()
+    return { value, tier: 'load', loadMs: performance.now() - started }
+  }
+
+  async clear(): Promise<void> {}
+
+  memory(): Memory {
+    return { kind: 'no cache', capacity: 0, used: 0, entries: 0, evictions: 0 }
+  }
+
+  async close(): Promise<void> {}
+}

@@ -1,0 +1,53 @@
+// One HTTP process of the cluster.
+import cluster from 'node:cluster'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import Piscina from 'piscina'
+import { Activity } from './activity'
+import type { ToPrimary, ToWorker } from './messages'
+import { respond } from './respond'
+import { settings } from './settings'
+import { openStore } from './store'
+
+export function runWorker(): void {
+  const store = openStore(settings.cacheKind, settings.cacheName)
+  const activity = new Activity()
+  const pool = settings.threads > 0
+    ? new Piscina({ filename: join(__dirname, 'pool-worker.js'), minThreads: settings.threads, maxThreads: settings.threads })
+    : undefined
+
+  const server = createServer((request, response) => void respond({ store, pool, activity }, request, response))
+  server.on('error', (error: NodeJS.ErrnoException) => {
+    const hint = error.code === 'EADDRINUSE' ? `port ${settings.port} is taken: PORT=3001 npm start` : error.message
+    console.error(hint)
+    process.exit(1)
+  })
+  server.listen(settings.port, settings.host, () => {
+    tell({ type: 'ready', port: (server.address() as AddressInfo).port, cache: store.memory().kind })
+  })
+
+  setInterval(() => tell({ type: 'report', memory: store.memory(), parts: activity.parts() }), 1_000).unref()
+
+  process.on('message', (message: ToWorker) => {
+    if (message.type === 'snapshot') activity.publish(message)
+    else void stop()
+  })
+  // Ctrl+C reaches every process of the terminal; the primary decides.
+  process.on('SIGINT', () => {})
+  process.on('SIGTERM', () => void stop())
+
+  async function stop(): Promise<void> {
+    activity.end()
+    server.close()
+    server.closeIdleConnections()
+    await pool?.close()
+    await store.close({ unlink: true })
+    cluster.worker?.disconnect()
+    server.closeAllConnections()
+  }
+}
+
+const tell = (message: ToPrimary): void => {
+  if (process.connected) process.send?.(message)
+}

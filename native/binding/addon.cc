@@ -1,0 +1,261 @@
+// Module entry: limits, layout, and `open`. Cold calls use node-addon-api; hot ones are in view_*.cc.
+#include <napi.h>
+
+#include "binding/view.h"
+
+namespace strata {
+namespace {
+
+Napi::Error ErrorOf(Napi::Env env, Status status, int system_errno, const std::string& detail) {
+  Napi::Error error = Napi::Error::New(env, detail.empty() ? StatusName(status) : detail);
+  error.Set("code", std::string("ERR_CACHE_") + StatusName(status));
+  if (system_errno != 0) error.Set("errno", Napi::Number::New(env, system_errno));
+  return error;
+}
+
+void Throw(Napi::Env env, Status status, int system_errno = 0, const std::string& detail = "") {
+  ErrorOf(env, status, system_errno, detail).ThrowAsJavaScriptException();
+}
+
+TableHandle* HandleOf(const Napi::CallbackInfo& info) { return static_cast<TableHandle*>(info.Data()); }
+
+bool RefuseClosed(const Napi::CallbackInfo& info) {
+  if (!HandleOf(info)->is_closed()) return false;
+  Napi::Error error = Napi::Error::New(info.Env(), "the table is closed");
+  error.Set("code", "ERR_CACHE_CLOSED");
+  error.ThrowAsJavaScriptException();
+  return true;
+}
+
+// view(ns): the functions of one namespace.
+Napi::Value MakeView(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (RefuseClosed(info)) return env.Undefined();
+  View* view = HandleOf(info)->MakeView(info[0].As<Napi::Number>().Uint32Value() % kMaxNamespaces);
+  Napi::Object object = Napi::Object::New(env);
+  const std::pair<const char*, napi_callback> functions[] = {
+      {"get", ViewGet},         {"entry", ViewEntry}, {"has", ViewHas},         {"set", ViewSet},
+      {"delete", ViewDelete},   {"touch", ViewTouch}, {"expire", ViewExpire},   {"acquire", ViewAcquire},
+      {"fail", ViewFail},       {"abandon", ViewAbandon}, {"clear", ViewClear},
+  };
+  for (const auto& [name, callback] : functions) {
+    napi_value function;
+    napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, view, &function);
+    object.Set(name, Napi::Value(env, function));
+  }
+  return object;
+}
+
+// namespaceId(name, parent): registers the name in the region.
+Napi::Value NamespaceId(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  uint32_t id = 0;
+  Status status = HandleOf(info)->table().NamespaceId(info[0].As<Napi::String>().Utf8Value(),
+                                                      info[1].As<Napi::Number>().Uint32Value(), &id);
+  if (status != Status::kOk) {
+    Throw(info.Env(), status, 0,
+          "namespace must be 1.." + std::to_string(kMaxNamespaceBytes) + " bytes, nested at most " +
+              std::to_string(kMaxNamespaceDepth - 1) + " deep, at most " + std::to_string(kMaxNamespaces - 1) +
+              " in a region, got '" + info[0].As<Napi::String>().Utf8Value() + "'");
+    return info.Env().Undefined();
+  }
+  return Napi::Number::New(info.Env(), id);
+}
+
+Napi::Value Attach(const Napi::CallbackInfo& info) {
+  HandleOf(info)->SetMailbox(info[0]);
+  HandleOf(info)->SetScratch(info[1]);
+  return info.Env().Undefined();
+}
+
+Napi::Value SetScratch(const Napi::CallbackInfo& info) {
+  HandleOf(info)->SetScratch(info[0]);
+  return info.Env().Undefined();
+}
+
+Napi::Value Listen(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(), HandleOf(info)->Listen(info[0]));
+}
+
+Napi::Value AdvanceClock(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  HandleOf(info)->context().clock_offset_ms += info[0].As<Napi::Number>().Int64Value();
+  return info.Env().Undefined();
+}
+
+// Records a loader's run time, which only JavaScript can measure. Milliseconds.
+Napi::Value RecordLoad(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  HandleOf(info)->context().Record(Histogram::kLoad,
+                                   static_cast<uint64_t>(info[0].As<Napi::Number>().DoubleValue() * 1e6));
+  return info.Env().Undefined();
+}
+
+Napi::Value Close(const Napi::CallbackInfo& info) {
+  HandleOf(info)->Close(info[0].ToBoolean());
+  return info.Env().Undefined();
+}
+
+constexpr const char* kCounterNames[] = {
+#define X(name) #name,
+    STRATA_COUNTERS(X)
+#undef X
+};
+
+Napi::Object CountersOf(Napi::Env env, const uint64_t* sums) {
+  Napi::Object counters = Napi::Object::New(env);
+  for (size_t c = 0; c < static_cast<size_t>(Counter::kCount); c++) {
+    counters.Set(kCounterNames[c], Napi::Number::New(env, static_cast<double>(static_cast<int64_t>(sums[c]))));
+  }
+  return counters;
+}
+
+// stats(): the host's truth: counters of every thread slot added up, histograms, sizes.
+Napi::Value Stats(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (RefuseClosed(info)) return env.Undefined();
+  Table& table = HandleOf(info)->table();
+  const Geometry& g = table.geometry();
+  uint64_t sums[static_cast<size_t>(Counter::kCount)] = {};
+  std::vector<double> histograms(static_cast<size_t>(Histogram::kCount) * kHistogramBuckets);
+  for (uint32_t i = 0; i < g.thread_slots; i++) {
+    const ThreadStats& stats = table.region().stats()[i];
+    for (size_t c = 0; c < static_cast<size_t>(Counter::kCount); c++) sums[c] += stats.counters[c].load(kRelaxed);
+    for (size_t h = 0; h < static_cast<size_t>(Histogram::kCount); h++) {
+      for (size_t b = 0; b < kHistogramBuckets; b++) {
+        histograms[h * kHistogramBuckets + b] += stats.histograms[h][b].load(kRelaxed);
+      }
+    }
+  }
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("counters", CountersOf(env, sums));
+  Napi::Object all = Napi::Object::New(env);
+  const char* names[] = {"get", "set", "load"};
+  for (size_t h = 0; h < static_cast<size_t>(Histogram::kCount); h++) {
+    Napi::Array buckets = Napi::Array::New(env, kHistogramBuckets);
+    for (uint32_t b = 0; b < kHistogramBuckets; b++) buckets[b] = histograms[h * kHistogramBuckets + b];
+    all.Set(names[h], buckets);
+  }
+  result.Set("histograms", all);
+  result.Set("memoryBytes", static_cast<double>(g.file_bytes));
+  result.Set("dataBytes", static_cast<double>(uint64_t{g.segment_count} << g.segment_shift));
+  result.Set("segmentBytes", 1u << g.segment_shift);
+  result.Set("segments", g.segment_count);
+  result.Set("freeSegments", table.FreeSegments());
+  result.Set("buckets", g.bucket_count);
+  result.Set("isUnlinked", table.region().IsUnlinked());
+  return result;
+}
+
+// threads(): one object per registered thread slot, for people and per-process figures.
+Napi::Value Threads(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (RefuseClosed(info)) return env.Undefined();
+  Table& table = HandleOf(info)->table();
+  Napi::Array result = Napi::Array::New(env);
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < table.geometry().thread_slots; i++) {
+    ThreadSlot& slot = table.region().threads()[i];
+    if ((slot.state.load(kAcquire) & 1) == 0) continue;  // SYNC(thread-slot)
+    uint64_t counters[static_cast<size_t>(Counter::kCount)];
+    for (size_t c = 0; c < static_cast<size_t>(Counter::kCount); c++) {
+      counters[c] = table.region().stats()[i].counters[c].load(kRelaxed);
+    }
+    Napi::Object thread = Napi::Object::New(env);
+    thread.Set("slot", i);
+    thread.Set("pid", slot.pid.load(kRelaxed));
+    thread.Set("counters", CountersOf(env, counters));
+    result[n++] = thread;
+  }
+  return result;
+}
+
+Napi::Value Audit(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (RefuseClosed(info)) return env.Undefined();
+  TableHandle* handle = HandleOf(info);
+  AuditReport report = handle->table().Audit(handle->context());
+  Napi::Object result = Napi::Object::New(env);
+  Napi::Array violations = Napi::Array::New(env, report.violations.size());
+  for (uint32_t i = 0; i < report.violations.size(); i++) violations[i] = report.violations[i];
+  result.Set("violations", violations);
+  result.Set("values", static_cast<double>(report.values));
+  result.Set("leases", static_cast<double>(report.leases));
+  result.Set("liveBytes", static_cast<double>(report.live_bytes));
+  result.Set("ownedByDead", static_cast<double>(report.owned_by_dead));
+  result.Set("leakedRunSegments", static_cast<double>(report.leaked_run_segments));
+  result.Set("segmentsFree", static_cast<double>(report.segments_free));
+  return result;
+}
+
+// open({dir, name, memory, averageEntryBytes, segmentBytes, l0Items}): attaches this isolate to a region.
+Napi::Value Open(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Napi::Object in = info[0].As<Napi::Object>();
+  auto number = [&](const char* name) { return in.Get(name).As<Napi::Number>().DoubleValue(); };
+  RegionOptions options;
+  options.memory_bytes = static_cast<uint64_t>(number("memory"));
+  options.average_entry_bytes = static_cast<uint32_t>(number("averageEntryBytes"));
+  options.segment_bytes = static_cast<uint32_t>(number("segmentBytes"));
+  RegionError error;
+  std::string warnings;
+  auto shared = SharedRegion::Open(in.Get("dir").As<Napi::String>().Utf8Value(),
+                                   in.Get("name").As<Napi::String>().Utf8Value(), options, &error, &warnings);
+  if (shared == nullptr) {
+    Throw(env, error.status, error.system_errno, error.detail);
+    return env.Undefined();
+  }
+  auto* handle = new TableHandle(env, shared, static_cast<uint32_t>(number("l0Items")));  // freed with the isolate
+  Status status = handle->Start();
+  if (status != Status::kOk) {
+    handle->Close(false);
+    Throw(env, status, 0, "all " + std::to_string(shared->table().geometry().thread_slots) +
+                              " thread slots of the region are taken by living threads");
+    return env.Undefined();
+  }
+  Napi::Object result = Napi::Object::New(env);
+  const std::pair<const char*, Napi::Value (*)(const Napi::CallbackInfo&)> functions[] = {
+      {"view", MakeView}, {"namespaceId", NamespaceId}, {"attach", Attach}, {"setScratch", SetScratch},
+      {"listen", Listen}, {"advanceClock", AdvanceClock}, {"recordLoad", RecordLoad}, {"close", Close},
+      {"stats", Stats}, {"threads", Threads}, {"audit", Audit},
+  };
+  for (const auto& [name, function] : functions) result.Set(name, Napi::Function::New(env, function, name, handle));
+  result.Set("path", shared->table().region().path());
+  result.Set("warnings", warnings);
+  result.Set("l0Capacity", handle->l0().capacity());
+  result.Set("maxValueBytes", shared->table().max_value_bytes());
+  return result;
+}
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  exports.Set("open", Napi::Function::New(env, Open, "open"));
+  char layout[20];
+  snprintf(layout, sizeof(layout), "%08x", static_cast<uint32_t>(LayoutFingerprint()));
+  exports.Set("layout", layout);
+  Napi::Object limits = Napi::Object::New(env);
+  limits.Set("maxKeyBytes", kMaxKeyBytes);
+  limits.Set("maxValueBytes", kMaxValueBytes);
+  limits.Set("maxNamespaces", kMaxNamespaces);
+  limits.Set("maxNamespaceDepth", kMaxNamespaceDepth);
+  exports.Set("limits", limits);
+  Napi::Object box = Napi::Object::New(env);
+  box.Set("bytes", mailbox::kBytes);
+#define X(name, index) box.Set(#name, index);
+  STRATA_MAILBOX_WORDS(X)
+  STRATA_MAILBOX_NUMBERS(X)
+#undef X
+  exports.Set("mailbox", box);
+  Napi::Object statuses = Napi::Object::New(env);
+  for (int s = 0; s <= static_cast<int>(Status::kSystem); s++) {
+    statuses.Set(StatusName(static_cast<Status>(s)), s);
+  }
+  exports.Set("statuses", statuses);
+  return exports;
+}
+
+}  // namespace
+}  // namespace strata
+
+static Napi::Object InitModule(Napi::Env env, Napi::Object exports) { return strata::Init(env, exports); }
+NODE_API_MODULE(stratacache, InitModule)

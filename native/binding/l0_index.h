@@ -1,0 +1,71 @@
+// Which decoded values the isolate still holds: 4-way sets of {slot, location, generation}, private to one isolate.
+//
+// A tag equals a hit's place exactly when the isolate decoded that very record, since a location is never used
+// again within a generation. The values themselves live in a JavaScript array under the same index.
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <vector>
+
+#include "table/table.h"
+
+namespace strata {
+
+class L0Index {
+ public:
+  // `max_items` is rounded up to a power of two; 0 turns the index off.
+  explicit L0Index(uint32_t max_items)
+      : sets_(max_items == 0 ? 0 : std::bit_ceil((max_items + 3) / 4)), tags_(sets_ * 4), hot_(sets_ * 4) {}
+
+  uint32_t capacity() const { return static_cast<uint32_t>(tags_.size()); }
+
+  // Index of the decoded value, or -1.
+  int Find(const Hit& hit) {
+    if (sets_ == 0) return -1;
+    uint32_t base = SetOf(hit.slot_id);
+    for (uint32_t i = base; i < base + 4; i++) {
+      const Tag& tag = tags_[i];
+      if (tag.location == hit.place.location && tag.generation == hit.generation && tag.slot == hit.slot_id + 1) {
+        hot_[i] = 1;
+        return static_cast<int>(i);
+      }
+    }
+    return -1;
+  }
+
+  // Takes a place for the value of `hit`; whatever was there is forgotten. -1 if the index is off.
+  int Take(const Hit& hit) {
+    if (sets_ == 0) return -1;
+    uint32_t base = SetOf(hit.slot_id);
+    uint32_t chosen = base + (turn_++ & 3);
+    for (uint32_t i = base; i < base + 4; i++) {
+      if (tags_[i].slot == hit.slot_id + 1 || tags_[i].slot == 0) {  // its own former record, or never used
+        chosen = i;
+        break;
+      }
+      if (hot_[i] == 0) chosen = i;
+    }
+    for (uint32_t i = base; i < base + 4; i++) hot_[i] = 0;
+    tags_[chosen] = {hit.slot_id + 1, hit.place.location, hit.generation};
+    return static_cast<int>(chosen);
+  }
+
+ private:
+  struct Tag {
+    uint32_t slot = 0;  // slot id + 1, 0 = never used
+    uint32_t location = 0;
+    uint32_t generation = 0;
+    uint32_t unused = 0;
+  };
+  uint32_t SetOf(uint32_t slot) const {
+    return static_cast<uint32_t>((uint64_t{slot * 2654435761u} * sets_) >> 32) * 4;
+  }
+
+  uint32_t sets_;
+  std::vector<Tag> tags_;
+  std::vector<uint8_t> hot_;
+  uint32_t turn_ = 0;
+};
+
+}  // namespace strata

@@ -1,0 +1,224 @@
+// Writes as raw Node-API functions. Inputs beside key and value come by the mailbox.
+#include <algorithm>
+
+#include "binding/view.h"
+#include "table/read.h"
+
+namespace strata {
+namespace {
+
+struct Call {
+  TableHandle* handle;
+  View* view;
+  napi_value arguments[2];
+  KeyBuffer key;
+  Key table_key;
+};
+
+void Answer(TableHandle& handle, Status status) { handle.words()[mailbox::kStatus] = static_cast<int32_t>(status); }
+
+bool Open(napi_env env, napi_callback_info info, size_t wanted, Call* call) {
+  size_t argc = 2;
+  void* data;
+  napi_get_cb_info(env, info, &argc, call->arguments, nullptr, &data);
+  call->view = static_cast<View*>(data);
+  call->handle = call->view->handle;
+  if (call->handle->is_closed()) {
+    call->handle->words()[mailbox::kStatus] = static_cast<int32_t>(Found::kClosed);
+    return false;
+  }
+  if (argc < wanted || !ReadKey(env, call->arguments[0], &call->key)) {
+    call->handle->words()[mailbox::kStatus] = static_cast<int32_t>(Found::kBadKey);
+    return false;
+  }
+  call->table_key = call->handle->table().MakeKey(call->view->ns, call->key.bytes, call->key.size);
+  return true;
+}
+
+// 40 bits of milliseconds; longer lives are cut there, which is 34 years.
+constexpr double kMaxLifeMs = 1099511627775.0 / 2;
+
+void ReadLife(TableHandle& handle, uint64_t* soft, uint64_t* hard) {
+  const double ttl = handle.numbers()[mailbox::kInTtl], grace = handle.numbers()[mailbox::kInGrace];
+  *soft = *hard = kNever;
+  if (!(ttl > 0)) return;
+  const uint64_t now = handle.table().NowMs(handle.context());
+  *soft = now + static_cast<uint64_t>(std::clamp(ttl, 1.0, kMaxLifeMs));
+  *hard = *soft + static_cast<uint64_t>(std::clamp(grace, 0.0, kMaxLifeMs));
+}
+
+// Writes a string that is not plain ASCII: UTF-8, or UTF-16 where that is shorter or the string is ill-formed.
+Status WriteWideString(napi_env env, Call& call, size_t length, WriteOptions& options, uint64_t* version) {
+  TableHandle& handle = *call.handle;
+  if (length > kMaxValueBytes) return Status::kTooLarge;
+  std::vector<uint8_t>& buffer = handle.buffer();
+  const size_t wide_bytes = (length + 1) * 2;
+  if (buffer.size() < wide_bytes + length * 3 + 1) buffer.resize(wide_bytes + length * 3 + 1);
+  auto* wide = reinterpret_cast<char16_t*>(buffer.data());
+  auto* utf8 = reinterpret_cast<char*>(buffer.data() + wide_bytes);
+  size_t units, bytes;
+  napi_get_value_string_utf16(env, call.arguments[1], wide, length + 1, &units);
+  napi_get_value_string_utf8(env, call.arguments[1], utf8, length * 3 + 1, &bytes);
+  const bool as_wide = bytes > units * 2 || !IsWellFormed(wide, units);
+  options.codec = static_cast<uint8_t>(as_wide ? Codec::kUtf16 : bytes == length ? Codec::kLatin1 : Codec::kUtf8);
+  return handle.table().Write(handle.context(), call.table_key,
+                              as_wide ? buffer.data() : buffer.data() + wide_bytes,
+                              static_cast<uint32_t>(as_wide ? units * 2 : bytes), options, version);
+}
+
+Status WriteString(napi_env env, Call& call, WriteOptions& options, uint64_t* version) {
+  TableHandle& handle = *call.handle;
+  Table& table = handle.table();
+  size_t length;
+  napi_get_value_string_latin1(env, call.arguments[1], nullptr, 0, &length);
+  if (length > table.max_value_bytes()) return Status::kTooLarge;
+  const auto capacity = static_cast<uint32_t>(length) + 1;
+  if (RecordBytes(call.table_key.size, capacity) <= table.max_inline_record()) {
+    // Plain ASCII, the common case, goes straight into the record. What was written is ASCII of the full length
+    // exactly when every character was, since others take more than one byte.
+    PendingWrite write;
+    if (!table.BeginWrite(handle.context(), call.table_key, capacity, &write)) {
+      table.DropKey(handle.context(), call.table_key);
+      return Status::kNoRoom;
+    }
+    size_t written;
+    napi_get_value_string_utf8(env, call.arguments[1], reinterpret_cast<char*>(write.payload), capacity, &written);
+    if (written == length && IsAscii(write.payload, written)) {
+      options.codec = static_cast<uint8_t>(Codec::kLatin1);
+      return table.CommitWrite(handle.context(), call.table_key, write, static_cast<uint32_t>(length), options, version);
+    }
+    table.CancelWrite(handle.context(), write);
+  }
+  return WriteWideString(env, call, length, options, version);
+}
+
+Status WriteValue(napi_env env, Call& call, WriteOptions& options, uint64_t* version) {
+  napi_valuetype type;
+  napi_typeof(env, call.arguments[1], &type);
+  if (type == napi_string) return WriteString(env, call, options, version);
+  void* data;
+  size_t bytes;
+  if (napi_get_buffer_info(env, call.arguments[1], &data, &bytes) != napi_ok) return Status::kConflict;
+  options.codec = static_cast<uint8_t>(call.handle->words()[mailbox::kInCodec]);
+  if (bytes > call.handle->table().max_value_bytes()) return Status::kTooLarge;
+  static const uint8_t kNothing = 0;
+  return call.handle->table().Write(call.handle->context(), call.table_key,
+                                    bytes == 0 ? &kNothing : static_cast<const uint8_t*>(data),
+                                    static_cast<uint32_t>(bytes), options, version);
+}
+
+}  // namespace
+
+// set(key, value): kInTtl, kInGrace, kInCondition (0 none, 1 absent, 2 version in kInExpected), kInToken (publish).
+napi_value ViewSet(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!Open(env, info, 2, &call)) return nullptr;
+  TableHandle& handle = *call.handle;
+  const bool timed = ++handle.sample % TableHandle::kSampleEvery == 0;
+  const uint64_t start = timed ? PreciseNs() : 0;
+  WriteOptions options;
+  ReadLife(handle, &options.soft_ms, &options.hard_ms);
+  options.condition = static_cast<Condition>(handle.words()[mailbox::kInCondition] & 3);
+  options.expected = static_cast<uint64_t>(handle.numbers()[mailbox::kInExpected]);
+  options.lease_token = static_cast<uint64_t>(handle.numbers()[mailbox::kInToken]);
+  uint64_t version = 0;
+  Status status = WriteValue(env, call, options, &version);
+  handle.numbers()[mailbox::kVersion] = static_cast<double>(version);
+  handle.context().Count(options.lease_token != 0 ? Counter::publishes : Counter::sets);
+  if (timed) handle.context().Record(Histogram::kSet, PreciseNs() - start);
+  Answer(handle, status);
+  return nullptr;
+}
+
+napi_value ViewDelete(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!Open(env, info, 1, &call)) return nullptr;
+  call.handle->context().Count(Counter::deletes);
+  Answer(*call.handle, call.handle->table().Delete(call.handle->context(), call.table_key));
+  return nullptr;
+}
+
+napi_value ViewTouch(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!Open(env, info, 1, &call)) return nullptr;
+  uint64_t soft, hard;
+  ReadLife(*call.handle, &soft, &hard);
+  call.handle->context().Count(Counter::touches);
+  Answer(*call.handle, call.handle->table().Touch(call.handle->context(), call.table_key, soft, hard));
+  return nullptr;
+}
+
+napi_value ViewExpire(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!Open(env, info, 1, &call)) return nullptr;
+  Answer(*call.handle, call.handle->table().Expire(call.handle->context(), call.table_key));
+  return nullptr;
+}
+
+// kInLeaseMs, kInForce, kInToken (awaited flight). kToken: granted or held by. A failed flight's bytes lie in the
+// scratch buffer, kLength of them.
+napi_value ViewAcquire(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!Open(env, info, 1, &call)) return nullptr;
+  TableHandle& handle = *call.handle;
+  uint64_t token = 0;
+  bool fresh = false;
+  std::string error;
+  Status status = handle.table().Acquire(handle.context(), call.table_key,
+                                         static_cast<uint64_t>(handle.numbers()[mailbox::kInLeaseMs]),
+                                         handle.words()[mailbox::kInForce] != 0,
+                                         static_cast<uint64_t>(handle.numbers()[mailbox::kInToken]), &token, &fresh,
+                                         &error);
+  handle.numbers()[mailbox::kToken] = static_cast<double>(token);
+  handle.words()[mailbox::kFlag] = fresh ? 1 : 0;
+  if (status == Status::kFlightFailed) {
+    const size_t bytes = std::min(error.size(), handle.scratch_bytes());
+    std::memcpy(handle.scratch(), error.data(), bytes);
+    handle.words()[mailbox::kLength] = static_cast<int32_t>(bytes);
+  }
+  Answer(handle, status);
+  return nullptr;
+}
+
+// fail(key, bytes): kInToken, kInTtl (how long late waiters may still learn of it).
+napi_value ViewFail(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!Open(env, info, 2, &call)) return nullptr;
+  TableHandle& handle = *call.handle;
+  void* data;
+  size_t bytes;
+  const auto token = static_cast<uint64_t>(handle.numbers()[mailbox::kInToken]);
+  if (napi_get_buffer_info(env, call.arguments[1], &data, &bytes) != napi_ok || bytes == 0) {
+    Answer(handle, handle.table().Abandon(handle.context(), call.table_key, token));
+    return nullptr;
+  }
+  Answer(handle, handle.table().Fail(handle.context(), call.table_key, token, static_cast<const uint8_t*>(data),
+                                     static_cast<uint32_t>(std::min<size_t>(bytes, kMaxValueBytes)),
+                                     static_cast<uint64_t>(handle.numbers()[mailbox::kInTtl])));
+  return nullptr;
+}
+
+napi_value ViewAbandon(napi_env env, napi_callback_info info) {
+  Call call;
+  if (!Open(env, info, 1, &call)) return nullptr;
+  TableHandle& handle = *call.handle;
+  Answer(handle, handle.table().Abandon(handle.context(), call.table_key,
+                                        static_cast<uint64_t>(handle.numbers()[mailbox::kInToken])));
+  return nullptr;
+}
+
+napi_value ViewClear(napi_env env, napi_callback_info info) {
+  size_t argc = 0;
+  void* data;
+  napi_get_cb_info(env, info, &argc, nullptr, nullptr, &data);
+  auto* view = static_cast<View*>(data);
+  if (view->handle->is_closed()) {
+    view->handle->words()[mailbox::kStatus] = static_cast<int32_t>(Found::kClosed);
+    return nullptr;
+  }
+  view->handle->table().ClearNamespace(view->ns);
+  Answer(*view->handle, Status::kOk);
+  return nullptr;
+}
+
+}  // namespace strata

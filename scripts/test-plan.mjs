@@ -1,0 +1,39 @@
+// What `npm test` runs: compiled test files, each in its own process, and the native programs.
+import { join } from 'node:path'
+import { filesBelow } from './stamp.mjs'
+import { root } from './setup.mjs'
+import { commandOf, programs, variants } from './native-tests.mjs'
+import { readNative, readUvu } from './test-verdict.mjs'
+
+const DEADLINE_S = 120
+const folders = ['unit', 'api', 'shared', 'package']
+
+// The public API is one product with two near tiers, and has to keep its word on both.
+const modes = {
+  api: [{ label: '' }, { label: ' (in-process)', env: { STRATACACHE_L1: 'process' } }],
+}
+
+export function nodeJobs() {
+  return folders.flatMap((folder) => filesBelow(root, [join('dist/test', folder)])
+    .filter((path) => path.endsWith('.test.js'))
+    .flatMap((path) => (modes[folder] ?? [{ label: '' }]).map(({ label, env }) => ({
+      name: path.slice('dist/test/'.length, -'.test.js'.length) + label,
+      command: [process.execPath, path],
+      env,
+      deadlineMs: DEADLINE_S * 1000,
+      readCounts: readUvu,
+      isNode: true,
+    }))))
+}
+
+export function nativeJobs() {
+  return programs.map((entry) => ({
+    name: ['native', entry.program, entry.variant].join('/'),
+    command: commandOf(entry),
+    env: variants[entry.variant].env,
+    variant: entry.variant,
+    deadlineMs: entry.deadlineS * 1000,
+    readCounts: readNative,
+    isNode: false,
+  }))
+}

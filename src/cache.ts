@@ -1,0 +1,98 @@
+/** The cache users hold: the root namespace, and the life of the table behind it. */
+import type { L1Table } from './l1/table'
+import { Namespace } from './namespace'
+import { type OpenedTable, openTable } from './open'
+import type { OptionsAt, ParsedOptions } from './options'
+import { cacheOptions, DEFAULT_TERMS, overTerms } from './settings'
+import { type CacheStats, readStats } from './stats'
+import { Flights } from './sync/flights'
+import { CacheError } from './words/errors'
+
+export type CacheOptions = OptionsAt<'cache'>
+
+export interface CacheInfo {
+  name: string
+  /** 'shared': one table for every process and thread of the host. 'process': this isolate's own. */
+  l1: 'shared' | 'process'
+  memoryBytes: number
+  /** The region's file. */
+  path?: string
+  /** What processes must agree on to share the region. */
+  layout?: string
+  /** Why the table is not shared. */
+  fallbackReason?: string
+}
+
+/**
+ * Opens the cache of that name, making it if it is the first. Synchronous.
+ *
+ * Throws ERR_CACHE_OPTION for a bad or misspelt option, ERR_CACHE_REGION when the region is there
+ * and cannot be used, and with `fallback: 'error'` ERR_CACHE_NATIVE_MISSING.
+ */
+export function createCache(options?: CacheOptions): Cache {
+  const parsed = cacheOptions(options)
+  return new Cache(parsed, openTable(parsed))
+}
+
+export class Cache extends Namespace {
+  readonly #table: L1Table
+  readonly #flights: Flights
+  readonly #info: CacheInfo
+  #isClosed = false
+
+  /** Made by `createCache`. */
+  constructor(options: ParsedOptions, { table, ...origin }: OpenedTable) {
+    const flights = new Flights(table)
+    const view = options.namespace === undefined ? table.root : table.root.child(options.namespace)
+    super(view, flights, overTerms(DEFAULT_TERMS, options))
+    this.#table = table
+    this.#flights = flights
+    this.#info = { name: options.name, l1: table.kind, memoryBytes: table.stats().memoryBytes, ...origin }
+  }
+
+  /** The table behind a cache: for tests, and for what in this package stands beside the cache. */
+  static tableOf(cache: Cache): L1Table {
+    return cache.#table
+  }
+
+  /** Resolves when the cache can be used. */
+  async ready(): Promise<void> {
+    this.#open()
+  }
+
+  /** Counters of all processes together. Throws ERR_CACHE_CLOSED after `close`. */
+  stats(): CacheStats {
+    return readStats(this.#open())
+  }
+
+  /** What this cache turned out to be. Throws ERR_CACHE_CLOSED after `close`. */
+  info(): CacheInfo {
+    this.#open()
+    return { ...this.#info }
+  }
+
+  /**
+   * Leaves the table to the others. Loads that run still answer their callers; every later call
+   * is refused with ERR_CACHE_CLOSED. `unlink` also removes the region's file, so that whoever
+   * opens the name next begins empty. Closing twice is harmless.
+   */
+  async close(options?: { unlink?: boolean }): Promise<void> {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#flights.close()
+    this.#table.close(options)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  [Symbol.dispose](): void {
+    void this.close()
+  }
+
+  #open(): L1Table {
+    if (this.#isClosed) throw new CacheError('ERR_CACHE_CLOSED', 'the cache is closed')
+    return this.#table
+  }
+}

@@ -1,0 +1,18 @@
+export { Cache, type CacheInfo, type CacheOptions, createCache } from './cache'
+export type { CacheEntry } from './entry'
+export {
+  type Factory,
+  type GetOrSetCall,
+  type GetOrSetOptions,
+  Namespace,
+  type NamespaceOptions,
+  type SetItem,
+  type SetOptions,
+  type TouchOptions,
+} from './namespace'
+export type { L0Options, Logger } from './options'
+export type { CacheStats } from './stats'
+export type { LoadContext } from './sync/flights'
+export type { Duration } from './words/duration'
+export { CacheError, type CacheErrorCode, ERROR_CODES } from './words/errors'
+export type { Size } from './words/size'

@@ -1,0 +1,106 @@
+/** Finds and loads the addon, and declares its surface. The only importer of a `.node` file. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { CacheError } from '../words/errors'
+
+/** Functions of one namespace. Numbers travel by the mailbox; `native/binding/mailbox.h` has the indices. */
+export interface NativeView {
+  get(key: string): unknown
+  entry(key: string): unknown
+  has(key: string): void
+  set(key: string, value: string | Uint8Array): void
+  delete(key: string): void
+  touch(key: string): void
+  expire(key: string): void
+  acquire(key: string): void
+  fail(key: string, error: Uint8Array): void
+  abandon(key: string): void
+  clear(): void
+  getMany(keys: readonly string[], results: unknown[]): void
+}
+
+export interface NativeStats {
+  /** Counters of every thread of the host that ever used the region, added up. */
+  counters: Record<string, number>
+  /** Counts per latency bucket: four per power of two of nanoseconds. */
+  histograms: Record<'get' | 'set' | 'load', number[]>
+  memoryBytes: number
+  dataBytes: number
+  segmentBytes: number
+  segments: number
+  freeSegments: number
+  buckets: number
+  /** The region's name leads elsewhere: processes that open it later meet in another region. */
+  isUnlinked: boolean
+}
+
+export interface NativeAudit {
+  violations: string[]
+  values: number
+  leases: number
+  liveBytes: number
+  ownedByDead: number
+  leakedRunSegments: number
+  segmentsFree: number
+}
+
+export interface NativeTable {
+  readonly path: string
+  /** One line per file that was refused on the way to this region. */
+  readonly warnings: string
+  readonly l0Capacity: number
+  readonly maxValueBytes: number
+  attach(mailbox: ArrayBuffer, scratch: ArrayBuffer): void
+  setScratch(scratch: ArrayBuffer): void
+  view(namespace: number): NativeView
+  namespaceId(name: string, parent: number): number
+  listen(onLeaseEnd: () => void): boolean
+  advanceClock(ms: number): void
+  recordLoad(ms: number): void
+  stats(): NativeStats
+  threads(): { slot: number; pid: number; counters: Record<string, number> }[]
+  audit(): NativeAudit
+  close(unlink: boolean): void
+}
+
+export interface NativeAddon {
+  open(options: {
+    dir: string
+    name: string
+    memory: number
+    averageEntryBytes: number
+    segmentBytes: number
+    l0Items: number
+  }): NativeTable
+  readonly layout: string
+  readonly limits: { maxKeyBytes: number; maxValueBytes: number; maxNamespaces: number; maxNamespaceDepth: number }
+  readonly mailbox: Record<string, number>
+  readonly statuses: Record<string, number>
+}
+
+let loaded: NativeAddon | undefined
+
+/** The addon of this platform. Throws ERR_CACHE_NATIVE_MISSING with every place that was tried. */
+export function loadNative(): NativeAddon {
+  if (loaded !== undefined) return loaded
+  const root = join(__dirname, '..', '..', '..')
+  const places = [
+    process.env['STRATACACHE_ADDON'],
+    join(root, 'prebuilds', `${process.platform}-${process.arch}.node`),
+    join(root, 'build', 'Release', 'stratacache.node'),
+  ].filter((place) => place !== undefined)
+  const failures: string[] = []
+  for (const place of places) {
+    if (!existsSync(place)) {
+      failures.push(`${place} does not exist`)
+      continue
+    }
+    try {
+      loaded = require(place) as NativeAddon
+      return loaded
+    } catch (error) {
+      failures.push(`${place}: ${(error as Error).message}`)
+    }
+  }
+  throw new CacheError('ERR_CACHE_NATIVE_MISSING', `no native binary of stratacache loads here: ${failures.join('; ')}.`)
+}

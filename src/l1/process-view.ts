@@ -1,0 +1,218 @@
+/** One namespace of the process table. */
+import { decode, encode } from '../wire/codec'
+import { checkKey, checkNamespaceName, namespacePath } from '../words/keys'
+import type { ProcessStore, StoredEntry } from './process-store'
+import type { AcquireOptions, Acquired, Condition, L1Entry, L1View, LeaseToken, Life } from './table'
+
+export class ProcessView implements L1View {
+  readonly namespace: string
+  readonly #store: ProcessStore
+  readonly #parent: ProcessView | undefined
+  readonly #children = new Map<string, ProcessView>()
+  /** A number before the first colon cannot be forged by a key, so no two pairs share an id. */
+  readonly #prefix: string
+  #clears = 0
+
+  constructor(store: ProcessStore, parent: ProcessView | undefined, namespace: string) {
+    this.#store = store
+    this.#parent = parent
+    this.namespace = namespace
+    this.#prefix = `${store.nextViewNumber()}:`
+  }
+
+  get(key: string): unknown {
+    const entry = this.#read(this.#id(key), true)
+    return entry === undefined ? undefined : decodeEntry(entry)
+  }
+
+  peek(key: string): unknown {
+    const entry = this.#present(this.#id(key), false)
+    return entry === undefined || this.#store.isStale(entry) ? undefined : decodeEntry(entry)
+  }
+
+  entry(key: string): L1Entry | undefined {
+    const entry = this.#read(this.#id(key), false)
+    return entry === undefined ? undefined : this.#describe(entry)
+  }
+
+  has(key: string): boolean {
+    const entry = this.#present(this.#id(key), false)
+    return entry !== undefined && !this.#store.isStale(entry)
+  }
+
+  getMany(keys: readonly string[]): unknown[] {
+    this.#store.checkOpen()
+    return keys.map((key) => this.get(key))
+  }
+
+  set(key: string, value: unknown, life: Life, condition?: Condition): number {
+    const id = this.#id(key)
+    const encoded = encode(value)
+    if (condition !== undefined && !this.#accepts(id, condition)) return 0
+    this.#store.leases.end(id)
+    return this.#put(id, encoded, life)
+  }
+
+  delete(key: string): boolean {
+    const id = this.#id(key)
+    this.#store.leases.end(id)
+    const wasPresent = this.#present(id, false) !== undefined
+    this.#store.entries.delete(id)
+    if (wasPresent) this.#store.counters.deletes++
+    return wasPresent
+  }
+
+  touch(key: string, life: Life): boolean {
+    const entry = this.#present(this.#id(key), true)
+    if (entry === undefined) return false
+    this.#store.setLife(entry, life)
+    return true
+  }
+
+  expire(key: string): boolean {
+    const id = this.#id(key)
+    // A load that runs now may have read what the caller declares outdated.
+    this.#store.leases.end(id)
+    const entry = this.#present(id, false)
+    if (entry === undefined) return false
+    const nowMs = this.#store.nowMs()
+    if (entry.softEndMs <= nowMs) return true
+    const graceMs = entry.softEndMs === Number.POSITIVE_INFINITY ? 0 : entry.hardEndMs - entry.softEndMs
+    entry.softEndMs = nowMs
+    entry.hardEndMs = nowMs + graceMs
+    return true
+  }
+
+  acquire(key: string, options: AcquireOptions): Acquired {
+    const id = this.#id(key)
+    const { leases, counters } = this.#store
+    const nowMs = this.#store.nowMs()
+    if (options.awaited !== undefined) {
+      const failure = leases.failure(options.awaited, nowMs)
+      if (failure !== undefined) return { state: 'failed', error: failure.error }
+    }
+    if (!options.force) {
+      const entry = this.#present(id, true)
+      if (entry !== undefined && !this.#store.isStale(entry)) return { state: 'hit', entry: this.#describe(entry) }
+    }
+    const epoch = this.#epoch()
+    const busy = leases.awaitLive(id, epoch, nowMs)
+    if (busy !== undefined) return { state: 'busy', lease: busy }
+    const lease = leases.grant(id, epoch, nowMs, options.leaseMs)
+    if (lease === undefined) return { state: 'unavailable' }
+    counters.loads++
+    return { state: 'granted', lease }
+  }
+
+  publish(key: string, lease: LeaseToken, value: unknown, life: Life): boolean {
+    const id = this.#id(key)
+    const encoded = encode(value)
+    if (!this.#holds(id, lease)) return false
+    const isStored = this.#put(id, encoded, life) !== 0
+    this.#store.leases.end(id)
+    return isStored
+  }
+
+  fail(key: string, lease: LeaseToken, error: unknown, memoMs: number): void {
+    const id = this.#id(key)
+    if (!this.#holds(id, lease)) return
+    this.#store.leases.remember(lease, error, this.#store.nowMs(), memoMs)
+    this.#store.leases.end(id)
+  }
+
+  abandon(key: string, lease: LeaseToken): void {
+    const id = this.#id(key)
+    if (this.#holds(id, lease)) this.#store.leases.end(id)
+  }
+
+  clear(): void {
+    this.#store.checkOpen()
+    this.#clears++
+    this.#store.leases.notify()
+  }
+
+  child(name: string): ProcessView {
+    this.#store.checkOpen()
+    checkNamespaceName(name)
+    let child = this.#children.get(name)
+    if (child === undefined) {
+      child = new ProcessView(this.#store, this, namespacePath(this.namespace, name))
+      this.#children.set(name, child)
+    }
+    return child
+  }
+
+  #id(key: string): string {
+    this.#store.checkOpen()
+    checkKey(key)
+    return this.#prefix + key
+  }
+
+  /** Rises whenever this namespace or one above it is cleared. */
+  #epoch(): number {
+    let epoch = 0
+    for (let view: ProcessView | undefined = this; view !== undefined; view = view.#parent) epoch += view.#clears
+    return epoch
+  }
+
+  #holds(id: string, lease: LeaseToken): boolean {
+    return this.#store.leases.holds(id, lease, this.#epoch(), this.#store.nowMs())
+  }
+
+  /** The entry if it may be returned, counted as a hit or a miss; stale ones only if not `onlyFresh`. */
+  #read(id: string, onlyFresh: boolean): StoredEntry | undefined {
+    const entry = this.#present(id, true)
+    if (entry === undefined || (onlyFresh && this.#store.isStale(entry))) {
+      this.#store.counters.misses++
+      return undefined
+    }
+    this.#store.counters.hits++
+    return entry
+  }
+
+  /** The entry unless it was cleared or its hard life has passed, in which case it is dropped. */
+  #present(id: string, keepsWarm: boolean): StoredEntry | undefined {
+    const { entries, counters } = this.#store
+    const entry = keepsWarm ? entries.get(id) : entries.peek(id)
+    if (entry === undefined) return undefined
+    const isExpired = this.#store.isExpired(entry)
+    if (!isExpired && entry.epoch === this.#epoch()) return entry
+    if (isExpired) counters.expirations++
+    entries.delete(id)
+    return undefined
+  }
+
+  #accepts(id: string, condition: Condition): boolean {
+    const current = this.#present(id, false)
+    return condition.if === 'absent' ? current === undefined : current?.version === condition.version
+  }
+
+  #put(id: string, encoded: { codec: number; payload: string | Uint8Array }, life: Life): number {
+    const { entries, counters } = this.#store
+    const { codec } = encoded
+    // The codec's bytes alias the caller's value or its own pool.
+    const payload = typeof encoded.payload === 'string' ? encoded.payload : Uint8Array.prototype.slice.call(encoded.payload)
+    const version = this.#store.nextVersion()
+    const entry: StoredEntry = { codec, payload, version, epoch: this.#epoch(), softEndMs: 0, hardEndMs: 0 }
+    this.#store.setLife(entry, life)
+    // LRUCache refuses what is larger than itself and drops what was there.
+    entries.set(id, entry)
+    counters.sets++
+    return entries.peek(id) === entry ? version : 0
+  }
+
+  #describe(entry: StoredEntry): L1Entry {
+    const leftMs = entry.softEndMs - (entry.softEndMs === Number.POSITIVE_INFINITY ? 0 : this.#store.nowMs())
+    return {
+      value: decodeEntry(entry),
+      version: entry.version,
+      isStale: leftMs <= 0,
+      ttlLeftMs: Math.max(0, leftMs),
+      tier: 'l1',
+    }
+  }
+}
+
+function decodeEntry(entry: StoredEntry): unknown {
+  return typeof entry.payload === 'string' ? entry.payload : decode(entry.codec, entry.payload)
+}

@@ -1,0 +1,139 @@
+/** `SharedL1`: the near tier over the native table, shared by every process and thread of the host. */
+import { CacheError } from '../words/errors'
+import { L0Store } from './l0-store'
+import { type NativeAudit, type NativeStats, loadNative } from './native'
+import { type SharedIsolate, callNative } from './shared-isolate'
+import { SharedView } from './shared-view'
+import type { L1Stats, L1Table } from './table'
+
+export interface SharedOptions {
+  name: string
+  /** Bytes of the whole region. A region that exists keeps its size. */
+  memory: number
+  dir?: string
+  /** Expected bytes of key and value; sizes the index. */
+  averageEntryBytes: number
+  /** 0 or absent: chosen from the memory. */
+  segmentBytes?: number
+  l0: { maxItems: number; maxBytes: number } | false
+}
+
+const SCRATCH_BYTES = 64 * 1024
+
+/**
+ * Attaches this isolate to the region, creating it if there is none.
+ *
+ * Throws ERR_CACHE_NATIVE_MISSING, or ERR_CACHE_REGION with the native code as `reason` in its cause.
+ */
+export function openShared(options: SharedOptions): SharedL1 {
+  return new SharedL1(options)
+}
+
+export class SharedL1 implements L1Table {
+  readonly kind = 'shared'
+  readonly path: string
+  readonly layout: string
+  /** One line per region file that was refused on the way. */
+  readonly warnings: readonly string[]
+  readonly root: SharedView
+  readonly #shared: SharedIsolate
+  readonly #listeners = new Set<() => void>()
+  #isListening = false
+
+  constructor(options: SharedOptions) {
+    const addon = loadNative()
+    const native = callNative(() =>
+      addon.open({
+        dir: options.dir ?? '',
+        name: options.name,
+        memory: options.memory,
+        averageEntryBytes: options.averageEntryBytes,
+        segmentBytes: options.segmentBytes ?? 0,
+        l0Items: options.l0 === false ? 0 : options.l0.maxItems,
+      }),
+    )
+    const mailbox = new ArrayBuffer(addon.mailbox['bytes'] ?? 0)
+    const scratch = new ArrayBuffer(SCRATCH_BYTES)
+    native.attach(mailbox, scratch)
+    this.#shared = {
+      native,
+      words: new Int32Array(mailbox),
+      numbers: new Float64Array(mailbox),
+      l0: new L0Store(native.l0Capacity, options.l0 === false ? 0 : options.l0.maxBytes),
+      scratch: Buffer.from(scratch),
+      ids: addon.mailbox,
+      statuses: addon.statuses,
+      isClosed: false,
+    }
+    this.path = native.path
+    this.layout = addon.layout
+    this.warnings = native.warnings.split('\n').filter((line) => line !== '')
+    this.root = new SharedView(this.#shared, 0, '')
+  }
+
+  stats(): L1Stats {
+    this.#checkOpen()
+    const { counters, memoryBytes, ...sizes } = this.#shared.native.stats()
+    const of = (name: string): number => counters[name] ?? 0
+    const { histograms, isUnlinked, ...numbers } = sizes
+    return {
+      entries: of('entries'),
+      liveBytes: of('live_bytes'),
+      memoryBytes,
+      hits: of('hits'),
+      misses: of('misses') + of('stale_hits'),
+      sets: of('sets') + of('publishes') - of('publishes_lost'),
+      deletes: of('deletes'),
+      evictions: of('evictions_small') + of('evictions_main') + of('evictions_bucket') + of('evictions_no_room'),
+      expirations: of('expirations'),
+      loads: of('loads'),
+      detail: { ...counters, ...numbers },
+    }
+  }
+
+  /** Everything the region counts, histograms included. */
+  nativeStats(): NativeStats {
+    this.#checkOpen()
+    return this.#shared.native.stats()
+  }
+
+  /** The threads registered now, with what each slot has counted. */
+  threads(): { slot: number; pid: number; counters: Record<string, number> }[] {
+    this.#checkOpen()
+    return this.#shared.native.threads()
+  }
+
+  /** Walks the whole region; exact when nobody writes meanwhile. */
+  audit(): NativeAudit {
+    this.#checkOpen()
+    return this.#shared.native.audit()
+  }
+
+  onLeaseEnd(listener: () => void): () => void {
+    this.#checkOpen()
+    if (!this.#isListening) {
+      this.#isListening = this.#shared.native.listen(() => {
+        for (const each of [...this.#listeners]) each()
+      })
+    }
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  advanceClock(ms: number): void {
+    this.#checkOpen()
+    this.#shared.native.advanceClock(ms)
+  }
+
+  close(options?: { unlink?: boolean }): void {
+    if (this.#shared.isClosed) return
+    this.#shared.isClosed = true
+    this.#listeners.clear()
+    this.#shared.l0.clear()
+    this.#shared.native.close(options?.unlink === true)
+  }
+
+  #checkOpen(): void {
+    if (this.#shared.isClosed) throw new CacheError('ERR_CACHE_CLOSED', 'the table must be open, it was closed')
+  }
+}

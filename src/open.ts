@@ -1,0 +1,73 @@
+/** Chooses the near tier: the shared table, or where no binary loads the table within the process. */
+import { ProcessL1 } from './l1/process-table'
+import type { L1Table } from './l1/table'
+import type { ParsedOptions } from './options'
+
+export interface OpenedTable {
+  table: L1Table
+  /** The region's file; undefined for a table within the process. */
+  path?: string
+  /** What processes must agree on to share the region. */
+  layout?: string
+  /** Why the table is not shared, when it is not. */
+  fallbackReason?: string
+}
+
+interface SharedTableModule {
+  openShared(options: {
+    name: string
+    memory: number
+    dir?: string
+    averageEntryBytes: number
+    l0: { maxItems: number; maxBytes: number } | false
+  }): L1Table & { readonly path: string; readonly layout: string }
+}
+
+let hasWarned = false
+
+/**
+ * Opens what the options ask for. `STRATACACHE_L1=process` in the environment chooses the table
+ * within the process without a warning.
+ *
+ * Throws ERR_CACHE_NATIVE_MISSING with `fallback: 'error'`, and whatever the region is refused for:
+ * a region that exists and cannot be used is never quietly replaced.
+ */
+export function openTable(options: ParsedOptions): OpenedTable {
+  if (process.env['STRATACACHE_L1'] === 'process') {
+    return openProcess(options, 'STRATACACHE_L1=process is set')
+  }
+  try {
+    return openShared(options)
+  } catch (error) {
+    if (!isNativeMissing(error) || options.fallback === 'error') throw error
+    warnOnce(options, error)
+    return openProcess(options, error.message)
+  }
+}
+
+function openShared(options: ParsedOptions): OpenedTable {
+  // Loaded late: a process that never shares never loads the binary.
+  const shared = require('./l1/shared-table') as SharedTableModule
+  const { name, memory, dir, averageEntryBytes, l0 } = options
+  const table = shared.openShared({ name, memory, averageEntryBytes, l0, ...(dir === undefined ? {} : { dir }) })
+  return { table, path: table.path, layout: table.layout }
+}
+
+function openProcess(options: ParsedOptions, fallbackReason: string): OpenedTable {
+  return { table: new ProcessL1({ memory: options.memory }), fallbackReason }
+}
+
+function isNativeMissing(error: unknown): error is Error {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return code === 'ERR_CACHE_NATIVE_MISSING' || code === 'MODULE_NOT_FOUND'
+}
+
+function warnOnce(options: ParsedOptions, error: Error): void {
+  options.logger?.warn({ code: 'ERR_CACHE_NATIVE_MISSING', cache: options.name }, error.message)
+  if (hasWarned) return
+  hasWarned = true
+  process.emitWarning(`${error.message} Caches are not shared between processes and threads.`, {
+    type: 'StratacacheWarning',
+    code: 'STRATACACHE_NOT_SHARED',
+  })
+}

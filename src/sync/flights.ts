@@ -1,0 +1,205 @@
+/**
+ * Single flight: one loader run per key and host, whoever asks and however many.
+ *
+ * Every caller asks the table for the lease of its key. Who gets it loads; who finds it taken
+ * follows the flight of that very lease: in this isolate through its promise, elsewhere by waiting
+ * for the lease to end. Because flights are found by lease and not by key, a caller that comes
+ * after a delete can never join a load that began before it: the delete has ended the lease.
+ *
+ * Nobody waits for others longer than three times `leaseMs`; then it loads for itself and stores
+ * nothing.
+ */
+import type { L1Table, L1View, LeaseToken, Life } from '../l1/table'
+import { CacheError } from '../words/errors'
+import { LeaseWaiters } from './lease-waiters'
+
+/** How long the error of a flight is kept for those who wait for it in other processes. */
+const ERROR_MEMO_MS = 1_000
+
+/** How long a failed load keeps others from trying again while there is a stale value to serve. */
+const GRACE_BACKOFF_MS = 1_000
+
+/** What a loader is told. */
+export interface LoadContext {
+  key: string
+}
+
+export type Loader = (context: LoadContext) => unknown
+
+/** One caller's wish to load. */
+export interface LoadCall {
+  view: L1View
+  key: string
+  loader: Loader
+  terms: { life: Life; leaseMs: number; forceFresh: boolean }
+}
+
+interface Flight {
+  promise: Promise<unknown>
+  leaseEndMs: number
+  call: LoadCall
+}
+
+export class Flights {
+  /** Loads that run in this isolate. */
+  readonly #flightByLease = new Map<LeaseToken, Flight>()
+  /** What all callers of this isolate who found a lease taken wait for. */
+  readonly #followerByLease = new Map<LeaseToken, Promise<unknown>>()
+  readonly #heldBack = new Map<NodeJS.Timeout, () => void>()
+  readonly #waiters: LeaseWaiters
+
+  constructor(table: L1Table) {
+    this.#waiters = new LeaseWaiters(table)
+  }
+
+  /**
+   * The value of the key: a fresh one, or the result of the one load, or with grace a stale one
+   * while somebody else loads. Rejects with the loader's error.
+   */
+  load(call: LoadCall): Promise<unknown> {
+    const { view, key, loader, terms } = call
+    const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: terms.forceFresh })
+    switch (acquired.state) {
+      case 'hit':
+        return Promise.resolve(acquired.entry.value)
+      case 'granted':
+        return this.#own(call, acquired.lease)
+      case 'busy':
+        return this.#join(call, acquired.lease)
+      case 'failed':
+        return Promise.reject(acquired.error)
+      case 'unavailable':
+        return run(loader, key)
+    }
+  }
+
+  /**
+   * Called just before the table closes: gives back the leases held here, so that others need not
+   * wait, and sends on whoever waits. Loads that run still answer their callers, unstored.
+   */
+  close(): void {
+    for (const [lease, { call }] of this.#flightByLease) unlessClosed(() => call.view.abandon(call.key, lease))
+    for (const [timer, release] of this.#heldBack) {
+      clearTimeout(timer)
+      release()
+    }
+    this.#waiters.close()
+  }
+
+  #own(call: LoadCall, lease: LeaseToken): Promise<unknown> {
+    const promise = this.#fly(call, lease)
+    this.#flightByLease.set(lease, { promise, leaseEndMs: performance.now() + call.terms.leaseMs, call })
+    return promise
+  }
+
+  async #fly(call: LoadCall, lease: LeaseToken): Promise<unknown> {
+    const { view, key, loader, terms } = call
+    try {
+      const value = await run(loader, key)
+      unlessClosed(() => {
+        if (value === undefined) view.abandon(key, lease)
+        else view.publish(key, lease, value, terms.life)
+      })
+      return value
+    } catch (error) {
+      const fail = (): void => unlessClosed(() => view.fail(key, lease, error, ERROR_MEMO_MS))
+      const stale = unlessClosed(() => staleEntry(call))
+      if (stale === undefined) {
+        fail()
+        throw error
+      }
+      this.#holdBack(fail)
+      return stale.value
+    } finally {
+      this.#flightByLease.delete(lease)
+    }
+  }
+
+  /** Keeps the lease for a while, so that the whole host serves the stale value and leaves the source alone. */
+  #holdBack(endLease: () => void): void {
+    const release = (): void => {
+      this.#heldBack.delete(timer)
+      endLease()
+    }
+    const timer = setTimeout(release, GRACE_BACKOFF_MS).unref()
+    this.#heldBack.set(timer, release)
+  }
+
+  #join(call: LoadCall, lease: LeaseToken): Promise<unknown> {
+    if (call.terms.forceFresh) return this.#wait(call, lease)
+    const stale = staleEntry(call)
+    if (stale !== undefined) return Promise.resolve(stale.value)
+    let follower = this.#followerByLease.get(lease)
+    if (follower === undefined) {
+      follower = this.#follow(call, lease)
+      this.#followerByLease.set(lease, follower)
+    }
+    return follower
+  }
+
+  async #follow(call: LoadCall, lease: LeaseToken): Promise<unknown> {
+    try {
+      return await this.#wait(call, lease)
+    } finally {
+      this.#followerByLease.delete(lease)
+    }
+  }
+
+  /** Waits until the load of `first` has a result, and takes over when it ends without one. */
+  async #wait(call: LoadCall, first: LeaseToken): Promise<unknown> {
+    const { view, key, loader, terms } = call
+    const waiter = this.#waiters.enter(terms.leaseMs * (2 + Math.random()))
+    let lease = first
+    // A forced caller wants a load that began after its call: the end of the first flight is only
+    // the moment to ask again, the result of any later one will do.
+    let force = terms.forceFresh
+    try {
+      while (!waiter.isOverdue) {
+        const awaited = force ? {} : { awaited: lease }
+        const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force, ...awaited })
+        if (acquired.state === 'hit') return acquired.entry.value
+        if (acquired.state === 'failed') throw acquired.error
+        if (acquired.state === 'granted') return await this.#own(call, acquired.lease)
+        if (acquired.state === 'unavailable') break
+        if (acquired.lease !== lease) force = false
+        lease = acquired.lease
+        const flight = force ? undefined : this.#flightByLease.get(lease)
+        if (flight === undefined || performance.now() >= flight.leaseEndMs) await waiter.nextChance()
+        else if (await settlesBy(flight.promise, flight.leaseEndMs)) return await flight.promise
+      }
+    } finally {
+      waiter.leave()
+    }
+    return run(loader, key)
+  }
+}
+
+function staleEntry({ view, key, terms }: LoadCall): { value: unknown } | undefined {
+  return terms.life.graceMs === 0 ? undefined : view.entry(key)
+}
+
+async function run(loader: Loader, key: string): Promise<unknown> {
+  return loader({ key })
+}
+
+/** A cache may be closed while its loads run. Their callers still get what was loaded. */
+function unlessClosed<T>(step: () => T): T | undefined {
+  try {
+    return step()
+  } catch (error) {
+    if (error instanceof CacheError && error.code === 'ERR_CACHE_CLOSED') return undefined
+    throw error
+  }
+}
+
+/** Whether the promise settles, either way, before the deadline. */
+function settlesBy(promise: Promise<unknown>, deadlineMs: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), deadlineMs - performance.now())
+    const settle = (): void => {
+      clearTimeout(timer)
+      resolve(true)
+    }
+    promise.then(settle, settle)
+  })
+}

@@ -1,0 +1,151 @@
+/**
+ * Values to bytes and back. The only importer of msgpackr.
+ *
+ *   codec  payload
+ *   0      string, one byte per character (latin1)
+ *   1      string, UTF-8
+ *   2      string, UTF-16 little-endian: ill-formed strings, and those it makes shorter
+ *   3      bytes as they are; a Buffer comes out
+ *   4      msgpack
+ *   5      msgpack with inline records, used for values that hold a Map: objects are records and
+ *          maps are maps, which plain msgpack cannot tell apart
+ *
+ * Codec numbers are read by other processes: never renumber, only add. Every payload stands alone.
+ *
+ * Round-trips: null, booleans, numbers, bigints, strings, bytes, arrays, plain objects, Date, Map,
+ * Set, typed arrays, ArrayBuffer; undefined inside an object or array.
+ * Comes back changed: -0 as 0; a hole as undefined; a class instance as a plain object (through
+ * `toJSON` if it has one); an own key `__proto__` as `__proto_`; inside objects an ill-formed string
+ * with U+FFFD, and a Uint8Array that is no Buffer as itself.
+ * Refused with ERR_CACHE_VALUE: undefined as the whole value; functions, symbols, promises, errors,
+ * regular expressions, weak collections and cycles anywhere.
+ */
+import type * as Msgpackr from 'msgpackr'
+import { CacheError, describe } from '../words/errors'
+
+export const Codec = { latin1: 0, utf8: 1, utf16: 2, bytes: 3, msgpack: 4, msgpackRecords: 5 } as const
+
+export interface Encoded {
+  codec: number
+  /** The string itself for the string codecs. Bytes may alias the value or a pool: copy them before returning to the caller. */
+  payload: string | Uint8Array
+}
+
+const MAP_SEEN = new Error('a Map needs inline records')
+
+const msgpackr = loadPrivateCopy()
+refuseExtensions()
+const SETTINGS = { copyBuffers: true, moreTypes: true, structuredClone: false, writeFunction: refuseFunction }
+const plain = new msgpackr.Packr({ ...SETTINGS, useRecords: false, mapsAsObjects: true })
+const records = new msgpackr.Packr({ ...SETTINGS, useRecords: true, mapsAsObjects: false })
+
+// msgpackr asks for this setting exactly when it meets a Map. Stopping there finds Maps without a
+// second walk over every value. (test/unit/codec.test.ts holds it.)
+Object.defineProperty(plain, 'mapAsEmptyObject', {
+  get(): boolean {
+    throw MAP_SEEN
+  },
+})
+
+const NOT_LATIN1 = /[^\0-\xff]/
+
+/** Throws ERR_CACHE_VALUE for what cannot be stored. */
+export function encode(value: unknown): Encoded {
+  if (typeof value === 'string') return { codec: stringCodec(value), payload: value }
+  if (value instanceof Uint8Array) return { codec: Codec.bytes, payload: value }
+  if (value === undefined) throw new CacheError('ERR_CACHE_VALUE', 'value must be defined, got undefined')
+  try {
+    return { codec: Codec.msgpack, payload: plain.pack(value) }
+  } catch (error) {
+    if (error !== MAP_SEEN) throw refusal(value, error)
+  }
+  try {
+    return { codec: Codec.msgpackRecords, payload: records.pack(value) }
+  } catch (error) {
+    throw refusal(value, error)
+  }
+}
+
+/** The value of a payload. It never aliases `bytes`. Throws ERR_CACHE_PAYLOAD for what no `encode` made. */
+export function decode(codec: number, bytes: Uint8Array): unknown {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  switch (codec) {
+    case Codec.latin1:
+      return buffer.toString('latin1')
+    case Codec.utf8:
+      return buffer.toString('utf8')
+    case Codec.utf16:
+      return buffer.toString('utf16le')
+    case Codec.bytes:
+      return Buffer.from(buffer)
+    case Codec.msgpack:
+      return unpack(plain, buffer)
+    case Codec.msgpackRecords:
+      return unpack(records, buffer)
+    default:
+      throw new CacheError('ERR_CACHE_PAYLOAD', `codec must be 0 to 5, got ${codec}`)
+  }
+}
+
+function stringCodec(text: string): number {
+  if (!NOT_LATIN1.test(text)) return Codec.latin1
+  if (!text.isWellFormed()) return Codec.utf16
+  return Buffer.byteLength(text) <= text.length * 2 ? Codec.utf8 : Codec.utf16
+}
+
+function unpack(packr: Msgpackr.Packr, bytes: Buffer): unknown {
+  try {
+    return packr.unpack(bytes)
+  } catch (cause) {
+    throw new CacheError('ERR_CACHE_PAYLOAD', 'payload must be whole msgpack, got damaged bytes', { cause })
+  }
+}
+
+function refusal(value: unknown, cause: unknown): CacheError {
+  const reason = cause instanceof RangeError ? 'cyclic or nested too deeply' : (cause as Error).message
+  return new CacheError('ERR_CACHE_VALUE', `value must be storable, got ${describe(value)}: ${reason}`, { cause })
+}
+
+function refuseFunction(): never {
+  throw new TypeError('functions cannot be stored')
+}
+
+/** A copy of msgpackr nobody else holds: its table of extensions belongs to the module, and both
+ * our refusals and another package's extensions would otherwise leak through it. */
+function loadPrivateCopy(): typeof Msgpackr {
+  const id = require.resolve('msgpackr')
+  const shared = require.cache[id]
+  delete require.cache[id]
+  try {
+    return require(id) as typeof Msgpackr
+  } finally {
+    if (shared === undefined) delete require.cache[id]
+    else require.cache[id] = shared
+  }
+}
+
+function refuseExtensions(): void {
+  const classes: [name: string, type: number, Class: Function][] = [
+    ['errors', 0x65, Error],
+    ['regular expressions', 0x78, RegExp],
+    ['promises', 0x51, Promise],
+    ['weak collections', 0x51, WeakMap],
+    ['weak collections', 0x51, WeakSet],
+    ['weak collections', 0x51, WeakRef],
+  ]
+  for (const [name, type, Class] of classes) {
+    const refuse = (): never => {
+      throw new TypeError(`${name} cannot be stored`)
+    }
+    msgpackr.addExtension({ Class, type, write: refuse, unpack: refuse })
+  }
+  // References between parts of a value, and strings bundled apart: we never write them.
+  for (const type of [0x62, 0x69, 0x70]) {
+    msgpackr.addExtension({
+      type,
+      unpack: () => {
+        throw new TypeError(`extension ${type} is refused`)
+      },
+    })
+  }
+}

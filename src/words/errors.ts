@@ -1,0 +1,62 @@
+/**
+ * The one error class of the package and the table of its codes.
+ *
+ * Misuse throws or rejects with a `CacheError`; a loader's own error passes through untouched; a
+ * failing tier is never an error of the caller.
+ */
+
+/** Every code with what it means. Codes are stable; messages are not. */
+export const ERROR_CODES = {
+  ERR_CACHE_ARGUMENT: 'An argument has the wrong type or range.',
+  ERR_CACHE_CLOSED: 'The cache was closed.',
+  ERR_CACHE_KEY: 'A key is not a well-formed string of 1 to 1024 UTF-8 bytes.',
+  ERR_CACHE_NATIVE_MISSING: 'No native binary loads on this platform.',
+  ERR_CACHE_OPTION: 'An option is unknown or has a bad value.',
+  ERR_CACHE_PAYLOAD: 'Stored bytes cannot be decoded.',
+  ERR_CACHE_REGION: 'The shared region cannot be created or attached.',
+  ERR_CACHE_VALUE: 'A value cannot be stored: undefined, a function, a symbol, a promise, a cycle.',
+} as const
+
+export type CacheErrorCode = keyof typeof ERROR_CODES
+
+const BRAND = Symbol.for('stratacache.error')
+
+/**
+ * An error of this package. `instanceof` holds across two loaded copies of the package, because
+ * it asks for a brand and not for the class.
+ */
+export class CacheError extends Error {
+  readonly code: CacheErrorCode
+
+  constructor(code: CacheErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options)
+    this.code = code
+    Object.defineProperty(this, BRAND, { value: true })
+  }
+
+  static {
+    Object.defineProperty(this.prototype, 'name', { value: 'CacheError', configurable: true, writable: true })
+  }
+
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    return typeof value === 'object' && value !== null && BRAND in value
+  }
+}
+
+/** How a message names a value that was given: short, on one line, without the content of objects. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') {
+    return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+  }
+  if (typeof value === 'function') return 'a function'
+  if (typeof value === 'bigint') return `${value}n`
+  if (typeof value !== 'object' || value === null) return String(value)
+  if (Array.isArray(value)) return 'an array'
+  if (value instanceof Promise) return 'a promise'
+  return 'an object'
+}
+
+/** The error for `name` that is not what it must be: "name must be X, got Y". */
+export function misuse(code: CacheErrorCode, name: string, expected: string, given: unknown): CacheError {
+  return new CacheError(code, `${name} must be ${expected}, got ${describe(given)}`)
+}

@@ -1,0 +1,199 @@
+import * as assert from 'node:assert/strict'
+import type { Test } from 'uvu'
+import type { AcquireOptions, L1View, LeaseToken } from '../../src/l1/table'
+import { until } from '../helpers/until'
+import { FOR_EVER, type WithTable } from './with-table'
+
+const HOUR = 3_600_000
+const ASK: AcquireOptions = { leaseMs: HOUR, force: false }
+
+function granted(view: L1View, key = 'k', options: AcquireOptions = ASK): LeaseToken {
+  const acquired = view.acquire(key, options)
+  assert.equal(acquired.state, 'granted')
+  return (acquired as { lease: LeaseToken }).lease
+}
+
+export function leaseContract(test: Test, withTable: WithTable): void {
+  test('one caller is granted the lease, the others are told which lease is in the way', () =>
+    withTable((table) => {
+      const lease = granted(table.root)
+      assert.deepEqual(table.root.acquire('k', ASK), { state: 'busy', lease })
+      assert.deepEqual(table.root.acquire('k', { ...ASK, force: true }), { state: 'busy', lease })
+      assert.equal(table.stats().loads, 1)
+    }))
+
+  test('leases of different keys are different', () =>
+    withTable(({ root }) => {
+      const tokens = new Set(Array.from({ length: 50 }, (_, i) => granted(root, `k${i}`)))
+      assert.equal(tokens.size, 50)
+    }))
+
+  test('a fresh value is a hit, unless the caller insists', () =>
+    withTable(({ root }) => {
+      const version = root.set('k', { a: 1 }, FOR_EVER)
+      const acquired = root.acquire('k', ASK)
+      assert.equal(acquired.state, 'hit')
+      const { entry } = acquired as { entry: { value: unknown; version: number; isStale: boolean } }
+      assert.deepEqual([entry.value, entry.version, entry.isStale], [{ a: 1 }, version, false])
+      granted(root, 'k', { ...ASK, force: true })
+    }))
+
+  test('a stale value is readable while its key is loaded', () =>
+    withTable((table) => {
+      table.root.set('k', 'old', { ttlMs: HOUR, graceMs: 10 * HOUR })
+      table.advanceClock(2 * HOUR)
+      const lease = granted(table.root)
+      assert.equal(table.root.entry('k')?.value, 'old')
+      assert.equal(table.root.publish('k', lease, 'new', FOR_EVER), true)
+      assert.equal(table.root.get('k'), 'new')
+    }))
+
+  test('publish stores the value once and ends the lease', () =>
+    withTable(({ root }) => {
+      const before = root.set('k', 'x', FOR_EVER)
+      root.delete('k')
+      const lease = granted(root)
+      assert.equal(root.publish('k', lease, 'loaded', FOR_EVER), true)
+      assert.equal(root.get('k'), 'loaded')
+      assert.ok((root.entry('k')?.version ?? 0) > before)
+      assert.equal(root.publish('k', lease, 'again', FOR_EVER), false)
+      assert.equal(root.get('k'), 'loaded')
+      assert.equal(root.acquire('k', ASK).state, 'hit')
+    }))
+
+  test('publish keeps to the life it is given', () =>
+    withTable((table) => {
+      table.root.publish('k', granted(table.root), 'v', { ttlMs: 2 * HOUR, graceMs: 0 })
+      table.advanceClock(HOUR)
+      assert.equal(table.root.get('k'), 'v')
+      table.advanceClock(2 * HOUR)
+      assert.equal(table.root.get('k'), undefined)
+    }))
+
+  const changes: [name: string, change: (view: L1View) => void, left: unknown][] = [
+    ['set', (view) => view.set('k', 'set', FOR_EVER), 'set'],
+    ['delete', (view) => view.delete('k'), undefined],
+    ['expire', (view) => view.expire('k'), undefined],
+    ['clear', (view) => view.clear(), undefined],
+  ]
+  for (const start of ['nothing', 'a value'] as const) {
+    for (const [name, change, left] of changes) {
+      test(`a load over ${start} that began before ${name} is never published`, () =>
+        withTable(({ root }) => {
+          if (start === 'a value') root.set('k', 'before', FOR_EVER)
+          const lease = granted(root, 'k', { ...ASK, force: true })
+          change(root)
+          assert.equal(root.publish('k', lease, 'outdated', FOR_EVER), false)
+          assert.equal(root.get('k'), left)
+        }))
+    }
+  }
+
+  test('delete ends a load even where no value is, and says that none was there', () =>
+    withTable(({ root }) => {
+      const lease = granted(root)
+      assert.equal(root.delete('k'), false)
+      const next = granted(root)
+      assert.notEqual(next, lease)
+      assert.equal(root.publish('k', lease, 'outdated', FOR_EVER), false)
+      assert.equal(root.publish('k', next, 'loaded', FOR_EVER), true)
+    }))
+
+  test('a set that is refused by its condition does not end a load', () =>
+    withTable(({ root }) => {
+      root.set('k', 'old', FOR_EVER)
+      const lease = granted(root, 'k', { ...ASK, force: true })
+      assert.equal(root.set('k', 'new', FOR_EVER, { if: 'absent' }), 0)
+      assert.equal(root.publish('k', lease, 'loaded', FOR_EVER), true)
+      assert.equal(root.get('k'), 'loaded')
+    }))
+
+  test('changes of other keys do not end a load', () =>
+    withTable(({ root }) => {
+      const lease = granted(root)
+      root.set('other', 1, FOR_EVER)
+      root.delete('another')
+      root.child('elsewhere').clear()
+      assert.equal(root.publish('k', lease, 'loaded', FOR_EVER), true)
+    }))
+
+  test('an abandoned lease goes to the next caller', () =>
+    withTable(({ root }) => {
+      const lease = granted(root)
+      root.abandon('k', lease)
+      assert.equal(root.get('k'), undefined)
+      assert.notEqual(granted(root), lease)
+    }))
+
+  test('a lease past its deadline goes to one caller, and its owner can no longer publish', () =>
+    withTable((table) => {
+      const { root } = table
+      const lease = granted(root)
+      table.advanceClock(2 * HOUR)
+      const next = granted(root)
+      assert.deepEqual(root.acquire('k', ASK), { state: 'busy', lease: next })
+      assert.equal(root.publish('k', lease, 'late', FOR_EVER), false)
+      root.abandon('k', lease)
+      root.fail('k', lease, new Error('late'), HOUR)
+      assert.deepEqual(root.acquire('k', ASK), { state: 'busy', lease: next })
+      assert.equal(root.publish('k', next, 'loaded', FOR_EVER), true)
+      assert.equal(root.get('k'), 'loaded')
+    }))
+
+  test('the error of a flight reaches those who waited for it and nobody else', () =>
+    withTable(({ root }) => {
+      const lease = granted(root)
+      const failure = Object.assign(new RangeError('source is down'), { code: 'E_SOURCE', command: 'AUTH secret' })
+      root.fail('k', lease, failure, HOUR)
+      const acquired = root.acquire('k', { ...ASK, awaited: lease })
+      assert.equal(acquired.state, 'failed')
+      const error = (acquired as { error: Error & { code?: string } }).error
+      assert.ok(error instanceof Error)
+      assert.deepEqual([error.name, error.message, error.code], ['RangeError', 'source is down', 'E_SOURCE'])
+      const next = granted(root)
+      root.abandon('k', next)
+      granted(root, 'k', { ...ASK, awaited: next })
+    }))
+
+  test('the error of a flight is forgotten after its time', () =>
+    withTable((table) => {
+      const lease = granted(table.root)
+      table.root.fail('k', lease, new Error('down'), HOUR)
+      table.advanceClock(2 * HOUR)
+      granted(table.root, 'k', { ...ASK, awaited: lease })
+    }))
+
+  const ends: [name: string, end: (view: L1View, lease: LeaseToken) => void][] = [
+    ['publish', (view, lease) => view.publish('k', lease, 1, FOR_EVER)],
+    ['fail', (view, lease) => view.fail('k', lease, new Error('down'), HOUR)],
+    ['abandon', (view, lease) => view.abandon('k', lease)],
+    ['set', (view) => view.set('k', 1, FOR_EVER)],
+    ['delete', (view) => view.delete('k')],
+    ['clear', (view) => view.clear()],
+  ]
+  for (const [name, end] of ends) {
+    test(`those who wait hear of a lease ended by ${name}`, () =>
+      withTable(async (table) => {
+        let calls = 0
+        const stop = table.onLeaseEnd(() => calls++)
+        const lease = granted(table.root)
+        assert.equal(table.root.acquire('k', ASK).state, 'busy')
+        end(table.root, lease)
+        await until('the listener is called', () => calls > 0)
+        stop()
+      }))
+  }
+
+  test('a listener that was stopped hears nothing more', () =>
+    withTable(async (table) => {
+      let stopped = 0
+      let listening = 0
+      table.onLeaseEnd(() => stopped++)()
+      table.onLeaseEnd(() => listening++)
+      const lease = granted(table.root)
+      table.root.acquire('k', ASK)
+      table.root.abandon('k', lease)
+      await until('the other listener is called', () => listening > 0)
+      assert.equal(stopped, 0)
+    }))
+}

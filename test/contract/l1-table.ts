@@ -1,0 +1,17 @@
+/**
+ * What every near tier must do: the promises of `src/l1/table.ts`, as tests. `shared-table` and
+ * `process-table` pass the same functions.
+ */
+import type { Test } from 'uvu'
+import { leaseContract } from './l1-leases'
+import { lifeContract } from './l1-life'
+import { namespaceContract } from './l1-namespaces'
+import { valueContract } from './l1-values'
+import type { WithTable } from './with-table'
+
+export function l1TableContract(test: Test, withTable: WithTable): void {
+  valueContract(test, withTable)
+  lifeContract(test, withTable)
+  leaseContract(test, withTable)
+  namespaceContract(test, withTable)
+}

@@ -1,0 +1,168 @@
+import * as assert from 'node:assert/strict'
+import type { Test } from 'uvu'
+import { ROUND_TRIPS } from '../helpers/values'
+import { FOR_EVER, TABLE_BYTES, type WithTable } from './with-table'
+
+export function valueContract(test: Test, withTable: WithTable): void {
+  for (const [kind, value] of ROUND_TRIPS) {
+    test(`gives back ${kind}`, () =>
+      withTable(({ root }) => {
+        assert.ok(root.set('k', value, FOR_EVER) > 0)
+        assert.deepEqual(root.get('k'), value)
+        assert.deepEqual(root.get('k'), value, 'and again, from whatever is nearer now')
+        assert.deepEqual(root.peek('k'), value)
+        assert.deepEqual(root.entry('k')?.value, value)
+        assert.deepEqual(root.getMany(['k']), [value])
+      }))
+  }
+
+  test('a missing key is undefined everywhere', () =>
+    withTable(({ root }) => {
+      assert.equal(root.get('k'), undefined)
+      assert.equal(root.peek('k'), undefined)
+      assert.equal(root.entry('k'), undefined)
+      assert.equal(root.has('k'), false)
+      assert.equal(root.delete('k'), false)
+      assert.equal(root.touch('k', FOR_EVER), false)
+      assert.equal(root.expire('k'), false)
+    }))
+
+  test('getMany answers in the order of the keys', () =>
+    withTable(({ root }) => {
+      root.set('a', 1, FOR_EVER)
+      root.set('c', 3, FOR_EVER)
+      assert.deepEqual(root.getMany(['c', 'b', 'a', 'c']), [3, undefined, 1, 3])
+      assert.deepEqual(root.getMany([]), [])
+    }))
+
+  test('what the caller changes after set is not what others read', () =>
+    withTable(({ root }) => {
+      const object = { list: [1] }
+      const bytes = Buffer.from('abc')
+      root.set('object', object, FOR_EVER)
+      root.set('bytes', bytes, FOR_EVER)
+      object.list.push(2)
+      bytes.fill(0)
+      assert.deepEqual(root.get('object'), { list: [1] })
+      assert.deepEqual(root.get('bytes'), Buffer.from('abc'))
+    }))
+
+  test('many values written in a row do not run into each other', () =>
+    withTable(({ root }) => {
+      for (let i = 0; i < 500; i++) root.set(`k${i}`, { i, text: 'x'.repeat(i) }, FOR_EVER)
+      for (let i = 0; i < 500; i++) assert.deepEqual(root.get(`k${i}`), { i, text: 'x'.repeat(i) })
+    }))
+
+  test('keeps keys apart that differ in anything', () =>
+    withTable(({ root }) => {
+      const keys = ['a', 'A', 'a ', ' a', 'a\0', 'a:b', 'a/b', 'ä', 'a\u0308', '__proto__', 'constructor', '{a}', '*', '1', '01', '😀', 'k'.repeat(1024)]
+      for (const key of keys) root.set(key, key, FOR_EVER)
+      for (const key of keys) assert.equal(root.get(key), key)
+    }))
+
+  const badKeys: [kind: string, key: unknown][] = [
+    ['empty', ''],
+    ['too long', 'k'.repeat(1025)],
+    ['too long in UTF-8', '€'.repeat(342)],
+    ['ill-formed', 'a\udc00'],
+    ['a number', 7],
+    ['undefined', undefined],
+    ['an object', {}],
+  ]
+  for (const [kind, key] of badKeys) {
+    test(`refuses a key that is ${kind}`, () =>
+      withTable(({ root }) => {
+        const bad = key as string
+        const acquire = { leaseMs: 1000, force: false }
+        for (const step of [
+          () => root.get(bad),
+          () => root.peek(bad),
+          () => root.entry(bad),
+          () => root.has(bad),
+          () => root.getMany(['good', bad]),
+          () => root.set(bad, 1, FOR_EVER),
+          () => root.delete(bad),
+          () => root.touch(bad, FOR_EVER),
+          () => root.expire(bad),
+          () => root.acquire(bad, acquire),
+        ]) {
+          assert.throws(step, { code: 'ERR_CACHE_KEY' })
+        }
+      }))
+  }
+
+  for (const [kind, value] of [
+    ['undefined', undefined],
+    ['a function', () => 1],
+    ['a symbol', Symbol('s')],
+    ['a function inside', { f: () => 1 }],
+  ] as const) {
+    test(`refuses to store ${kind} and keeps what was there`, () =>
+      withTable(({ root }) => {
+        root.set('k', 'old', FOR_EVER)
+        assert.throws(() => root.set('k', value, FOR_EVER), { code: 'ERR_CACHE_VALUE' })
+        assert.equal(root.get('k'), 'old')
+      }))
+  }
+
+  test('versions rise through overwrite and delete', () =>
+    withTable(({ root }) => {
+      const first = root.set('k', 1, FOR_EVER)
+      const second = root.set('k', 2, FOR_EVER)
+      root.delete('k')
+      const third = root.set('k', 3, FOR_EVER)
+      assert.ok(first > 0 && second > first && third > second, `${first} ${second} ${third}`)
+      assert.equal(root.entry('k')?.version, third)
+    }))
+
+  test('set if absent stores only over nothing', () =>
+    withTable(({ root }) => {
+      assert.ok(root.set('k', 1, FOR_EVER, { if: 'absent' }) > 0)
+      assert.equal(root.set('k', 2, FOR_EVER, { if: 'absent' }), 0)
+      assert.equal(root.get('k'), 1)
+      root.delete('k')
+      assert.ok(root.set('k', 3, FOR_EVER, { if: 'absent' }) > 0)
+    }))
+
+  test('set if version stores only over that version', () =>
+    withTable(({ root }) => {
+      const version = root.set('k', 1, FOR_EVER)
+      const next = root.set('k', 2, FOR_EVER, { if: 'version', version })
+      assert.ok(next > version)
+      assert.equal(root.set('k', 3, FOR_EVER, { if: 'version', version }), 0)
+      assert.equal(root.set('absent', 3, FOR_EVER, { if: 'version', version: 1 }), 0)
+      assert.equal(root.get('k'), 2)
+    }))
+
+  test('a value that finds no room leaves the key absent', () =>
+    withTable(({ root }) => {
+      root.set('k', 'small', FOR_EVER)
+      assert.equal(root.set('k', Buffer.alloc(TABLE_BYTES * 3), FOR_EVER), 0)
+      assert.equal(root.get('k'), undefined)
+    }))
+
+  test('stays within its memory by evicting', () =>
+    withTable((table) => {
+      const value = Buffer.alloc(4096)
+      const count = (TABLE_BYTES / value.length) * 3
+      for (let i = 0; i < count; i++) assert.ok(table.root.set(`k${i}`, value, FOR_EVER) > 0)
+      const { evictions, liveBytes, memoryBytes } = table.stats()
+      assert.ok(evictions > 0)
+      assert.ok(liveBytes <= memoryBytes, `${liveBytes} of ${memoryBytes}`)
+      assert.deepEqual(table.root.get(`k${count - 1}`), value, 'the newest is there')
+    }))
+
+  test('counts hits, misses, sets and deletes, and peek nowhere', () =>
+    withTable((table) => {
+      const { root } = table
+      root.set('k', 1, FOR_EVER)
+      root.get('k')
+      root.get('none')
+      root.peek('k')
+      root.peek('none')
+      root.delete('k')
+      root.delete('k')
+      const { hits, misses, sets, deletes } = table.stats()
+      assert.deepEqual({ hits, misses, sets, deletes }, { hits: 1, misses: 1, sets: 1, deletes: 1 })
+    }))
+}

@@ -1,0 +1,28 @@
+import { suite as uvuSuite } from 'uvu'
+import type { Test } from 'uvu'
+
+/** Far above what any test needs, below the runner's deadline: it names the test that hangs. */
+const WATCHDOG_MS = 60_000
+
+/**
+ * A named group of tests that always runs: uvu ends well when a file forgets `.run()`. A test that
+ * does not finish fails under its own name instead of hanging or silently ending the process.
+ */
+export function suite(name: string, define: (test: Test) => void): void {
+  const tests = uvuSuite(name)
+  const watched = ((title, body) => tests(title, (context) => finishing(body(context)))) as Test
+  define(Object.assign(watched, tests))
+  tests.run()
+}
+
+async function finishing(body: Promise<void> | void): Promise<void> {
+  let watchdog: NodeJS.Timeout | undefined
+  const hung = new Promise<never>((_, reject) => {
+    watchdog = setTimeout(() => reject(new Error(`not finished after ${WATCHDOG_MS} ms`)), WATCHDOG_MS)
+  })
+  try {
+    await Promise.race([body, hung])
+  } finally {
+    clearTimeout(watchdog)
+  }
+}

@@ -1,0 +1,108 @@
+import * as assert from 'node:assert/strict'
+import { OPTIONS, type OptionLevel, type OptionName } from '../../src/options'
+import { cacheOptions, callTerms, DEFAULT_TERMS, overTerms, readOptions, setTerms } from '../../src/settings'
+import { suite } from '../helpers/suite'
+
+const logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** For every option: values it takes, with what they become, and values it refuses. */
+const CASES: Record<OptionName, { good: [given: unknown, parsed: unknown][]; bad: unknown[] }> = {
+  name: { good: [['shop.v2_a-b', 'shop.v2_a-b']], bad: ['', 'a/b', '..', '.', 'a b', 'n'.repeat(65), 7, null] },
+  memory: { good: [['256mb', 2 ** 28], [2 ** 20, 2 ** 20]], bad: ['1kb', -1, 'lots', null] },
+  dir: { good: [['/var/cache', '/var/cache']], bad: ['', 'a\0b', 7, null] },
+  averageEntryBytes: { good: [[200, 200], ['1kb', 1024]], bad: [0, 1, '1gb', null] },
+  namespace: { good: [['users', 'users']], bad: ['', 'a/b', 7, null] },
+  ttl: { good: [[250, 250], ['5m', 300_000], [Number.POSITIVE_INFINITY, 0]], bad: [0, -1, Number.NaN, 'soon', null, true] },
+  grace: { good: [[0, 0], ['6h', 21_600_000]], bad: [-1, Number.POSITIVE_INFINITY, 'soon', null] },
+  forceFresh: { good: [[true, true], [false, false]], bad: [1, 'yes', null] },
+  leaseTimeout: { good: [['30s', 30_000], [1, 1]], bad: [0, '2d', null] },
+  ifAbsent: { good: [[true, true]], bad: [1, null] },
+  ifVersion: { good: [[7, 7]], bad: [0, 1.5, '7', null] },
+  l0: {
+    good: [
+      [false, false],
+      [{}, { maxItems: 16_384, maxBytes: 33_554_432 }],
+      [{ maxItems: 10, maxBytes: '1mb' }, { maxItems: 10, maxBytes: 1_048_576 }],
+    ],
+    bad: [true, null, 5, { maxItems: 0 }, { maxBytes: -1 }, { maxEntries: 5 }],
+  },
+  fallback: { good: [['error', 'error'], ['process', 'process']], bad: ['none', true, null] },
+  logger: { good: [[logger, logger]], bad: [console.log, {}, { ...logger, warn: 1 }, null] },
+}
+
+function levelOf(name: OptionName): OptionLevel {
+  return OPTIONS[name].levels[0]
+}
+
+suite('options', (test) => {
+  for (const name of Object.keys(OPTIONS) as OptionName[]) {
+    test(`${name} takes what it says and refuses the rest`, () => {
+      for (const [given, parsed] of CASES[name].good) {
+        assert.deepEqual(readOptions(levelOf(name), { [name]: given }), { [name]: parsed })
+      }
+      for (const given of CASES[name].bad) {
+        assert.throws(
+          () => readOptions(levelOf(name), { [name]: given }),
+          (error: Error & { code?: string }) => {
+            const isNamespace = name === 'namespace' && error.code === 'ERR_CACHE_ARGUMENT'
+            return (error.code === 'ERR_CACHE_OPTION' || isNamespace) && error.message.startsWith(name)
+          },
+          `${name}: ${String(given)}`,
+        )
+      }
+    })
+  }
+
+  test('an option of another level is refused', () => {
+    assert.throws(() => readOptions('touch', { memory: '1gb' }), { code: 'ERR_CACHE_OPTION' })
+    assert.throws(() => readOptions('cache', { ifAbsent: true }), { code: 'ERR_CACHE_OPTION' })
+    assert.throws(() => readOptions('getOrSet', { ifVersion: 1 }), { code: 'ERR_CACHE_OPTION' })
+  })
+
+  test('a misspelt option is refused with the name that was meant', () => {
+    assert.throws(() => readOptions('cache', { memmory: '1gb' }), {
+      code: 'ERR_CACHE_OPTION',
+      message: 'createCache has no option "memmory". Did you mean memory?',
+    })
+    assert.throws(() => readOptions('getOrSet', { forcefresh: true }), { message: /Did you mean forceFresh\?/ })
+    assert.throws(() => readOptions('touch', { colour: 1 }), { message: /It takes ttl, grace\./ })
+    assert.throws(() => readOptions('set', JSON.parse('{"__proto__":1}')), { code: 'ERR_CACHE_OPTION' })
+    assert.throws(() => readOptions('set', { constructor: 1 }), { code: 'ERR_CACHE_OPTION' })
+  })
+
+  test('options that are no object are refused', () => {
+    for (const given of [null, [], 'x', 5]) {
+      assert.throws(() => readOptions('namespace', given), { code: 'ERR_CACHE_OPTION' })
+    }
+  })
+
+  test('an undefined option is one that was not given', () => {
+    assert.deepEqual(readOptions('cache', { ttl: undefined, name: 'a' }), { name: 'a' })
+    assert.equal(cacheOptions({ memory: undefined }).memory, OPTIONS.memory.default)
+  })
+
+  test('what is given at a call stands over the namespace, and that over the cache', () => {
+    const cache = overTerms(DEFAULT_TERMS, readOptions('cache', { ttl: '1h', grace: '2h', leaseTimeout: '5s' }))
+    const namespace = overTerms(cache, readOptions('namespace', { ttl: '1m', forceFresh: true }))
+    assert.deepEqual(namespace, { life: { ttlMs: 60_000, graceMs: 7_200_000 }, leaseMs: 5_000, forceFresh: true })
+    assert.deepEqual(callTerms(namespace, 'getOrSet', { ttl: Number.POSITIVE_INFINITY, forceFresh: false }), {
+      life: { ttlMs: 0, graceMs: 7_200_000 },
+      leaseMs: 5_000,
+      forceFresh: false,
+    })
+    assert.equal(callTerms(namespace, 'getOrSet', undefined), namespace)
+  })
+
+  test('a bare duration is a ttl', () => {
+    assert.equal(callTerms(DEFAULT_TERMS, 'touch', '5m').life.ttlMs, 300_000)
+    assert.equal(setTerms(DEFAULT_TERMS, 1_000).life.ttlMs, 1_000)
+    assert.throws(() => setTerms(DEFAULT_TERMS, 0), { code: 'ERR_CACHE_OPTION' })
+  })
+
+  test('a set has at most one condition', () => {
+    assert.deepEqual(setTerms(DEFAULT_TERMS, { ifAbsent: true }).condition, { if: 'absent' })
+    assert.deepEqual(setTerms(DEFAULT_TERMS, { ifVersion: 3 }).condition, { if: 'version', version: 3 })
+    assert.equal(setTerms(DEFAULT_TERMS, { ifAbsent: false }).condition, undefined)
+    assert.throws(() => setTerms(DEFAULT_TERMS, { ifAbsent: true, ifVersion: 3 }), { code: 'ERR_CACHE_OPTION' })
+  })
+})
