@@ -12,7 +12,10 @@
       'test/native/main.cc', 'test/native/fixture.cc', 'test/native/workload.cc', 'test/native/table_test.cc',
       'test/native/stress_test.cc',
     ],
-    'kill_harness_sources': ['test/native/main.cc'],
+    'kill_harness_sources': [
+      'test/native/fixture.cc', 'test/native/workload.cc', 'test/native/kill_points.cc', 'test/native/kill_job.cc',
+      'test/native/kill_round.cc', 'test/native/kill_harness.cc',
+    ],
   },
   'target_defaults': {
     'cflags_cc': ['-std=c++20', '-Wall', '-Wextra', '-Wshadow', '-fvisibility=hidden', '-fno-exceptions'],

@@ -1,5 +1,5 @@
 // Process groups: a test program and everything it started.
-import { readFileSync, readdirSync } from 'node:fs'
+import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 const leaders = new Set()
@@ -38,8 +38,12 @@ export function endGroup(leader) {
   try { process.kill(-leader, 'SIGKILL') } catch { /* nobody left */ }
 }
 
-// Read from /proc, because a signal also finds the dead whom a container's init does not collect.
 function isPopulated(leader) {
+  return existsSync('/proc/self/stat') ? hasLivingMember(leader) : isSignallable(leader)
+}
+
+// A signal also finds the dead whom a container's init does not collect, /proc tells them apart.
+function hasLivingMember(leader) {
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).some((pid) => {
     try {
       const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
@@ -49,4 +53,8 @@ function isPopulated(leader) {
       return false
     }
   })
+}
+
+function isSignallable(leader) {
+  try { return process.kill(-leader, 0) } catch { return false }
 }

@@ -2,6 +2,7 @@
 import { ProcessL1 } from './l1/process-table'
 import type { L1Table } from './l1/table'
 import type { ParsedOptions } from './options'
+import { CacheError } from './words/errors'
 
 export interface OpenedTable {
   table: L1Table
@@ -11,16 +12,6 @@ export interface OpenedTable {
   layout?: string
   /** Why the table is not shared, when it is not. */
   fallbackReason?: string
-}
-
-interface SharedTableModule {
-  openShared(options: {
-    name: string
-    memory: number
-    dir?: string
-    averageEntryBytes: number
-    l0: { maxItems: number; maxBytes: number } | false
-  }): L1Table & { readonly path: string; readonly layout: string }
 }
 
 let hasWarned = false
@@ -39,7 +30,8 @@ export function openTable(options: ParsedOptions): OpenedTable {
   try {
     return openShared(options)
   } catch (error) {
-    if (!isNativeMissing(error) || options.fallback === 'error') throw error
+    if (!(error instanceof CacheError) || error.code !== 'ERR_CACHE_NATIVE_MISSING') throw error
+    if (options.fallback === 'error') throw error
     warnOnce(options, error)
     return openProcess(options, error.message)
   }
@@ -47,19 +39,15 @@ export function openTable(options: ParsedOptions): OpenedTable {
 
 function openShared(options: ParsedOptions): OpenedTable {
   // Loaded late: a process that never shares never loads the binary.
-  const shared = require('./l1/shared-table') as SharedTableModule
+  const shared = require('./l1/shared-table') as typeof import('./l1/shared-table')
   const { name, memory, dir, averageEntryBytes, l0 } = options
   const table = shared.openShared({ name, memory, averageEntryBytes, l0, ...(dir === undefined ? {} : { dir }) })
+  for (const warning of table.warnings) options.logger?.warn({ cache: name, path: table.path }, warning)
   return { table, path: table.path, layout: table.layout }
 }
 
 function openProcess(options: ParsedOptions, fallbackReason: string): OpenedTable {
   return { table: new ProcessL1({ memory: options.memory }), fallbackReason }
-}
-
-function isNativeMissing(error: unknown): error is Error {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return code === 'ERR_CACHE_NATIVE_MISSING' || code === 'MODULE_NOT_FOUND'
 }
 
 function warnOnce(options: ParsedOptions, error: Error): void {

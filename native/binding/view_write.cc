@@ -47,10 +47,15 @@ void ReadLife(TableHandle& handle, uint64_t* soft, uint64_t* hard) {
   *hard = *soft + static_cast<uint64_t>(std::clamp(grace, 0.0, kMaxLifeMs));
 }
 
+Status Refuse(Call& call) {
+  call.handle->table().DropKey(call.handle->context(), call.table_key);
+  return Status::kTooLarge;
+}
+
 // Writes a string that is not plain ASCII: UTF-8, or UTF-16 where that is shorter or the string is ill-formed.
 Status WriteWideString(napi_env env, Call& call, size_t length, WriteOptions& options, uint64_t* version) {
   TableHandle& handle = *call.handle;
-  if (length > kMaxValueBytes) return Status::kTooLarge;
+  if (length > kMaxValueBytes) return Refuse(call);
   std::vector<uint8_t>& buffer = handle.buffer();
   const size_t wide_bytes = (length + 1) * 2;
   if (buffer.size() < wide_bytes + length * 3 + 1) buffer.resize(wide_bytes + length * 3 + 1);
@@ -71,7 +76,7 @@ Status WriteString(napi_env env, Call& call, WriteOptions& options, uint64_t* ve
   Table& table = handle.table();
   size_t length;
   napi_get_value_string_latin1(env, call.arguments[1], nullptr, 0, &length);
-  if (length > table.max_value_bytes()) return Status::kTooLarge;
+  if (length > table.max_value_bytes()) return Refuse(call);
   const auto capacity = static_cast<uint32_t>(length) + 1;
   if (RecordBytes(call.table_key.size, capacity) <= table.max_inline_record()) {
     // Plain ASCII, the common case, goes straight into the record. What was written is ASCII of the full length
@@ -100,7 +105,7 @@ Status WriteValue(napi_env env, Call& call, WriteOptions& options, uint64_t* ver
   size_t bytes;
   if (napi_get_buffer_info(env, call.arguments[1], &data, &bytes) != napi_ok) return Status::kConflict;
   options.codec = static_cast<uint8_t>(call.handle->words()[mailbox::kInCodec]);
-  if (bytes > call.handle->table().max_value_bytes()) return Status::kTooLarge;
+  if (bytes > call.handle->table().max_value_bytes()) return Refuse(call);
   static const uint8_t kNothing = 0;
   return call.handle->table().Write(call.handle->context(), call.table_key,
                                     bytes == 0 ? &kNothing : static_cast<const uint8_t*>(data),
@@ -133,8 +138,9 @@ napi_value ViewSet(napi_env env, napi_callback_info info) {
 napi_value ViewDelete(napi_env env, napi_callback_info info) {
   Call call;
   if (!Open(env, info, 1, &call)) return nullptr;
-  call.handle->context().Count(Counter::deletes);
-  Answer(*call.handle, call.handle->table().Delete(call.handle->context(), call.table_key));
+  Status status = call.handle->table().Delete(call.handle->context(), call.table_key);
+  if (status == Status::kOk) call.handle->context().Count(Counter::deletes);
+  Answer(*call.handle, status);
   return nullptr;
 }
 

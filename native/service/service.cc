@@ -54,9 +54,8 @@ void Service::RunJanitor() {
   if (is_janitor_.load()) table_->Unregister(context);
 }
 
-void Service::RunWaker() {
+void Service::RunWaker(uint32_t seen) {
   auto& wake = table_->region().header().lease_wake;
-  uint32_t seen = wake.load(kAcquire);  // SYNC(lease-wake)
   while (!stopping_.load()) {
     FutexWait(wake, seen, kWakerPauseMs);
     const uint32_t now = wake.load(kAcquire);  // SYNC(lease-wake)
@@ -70,7 +69,11 @@ void Service::RunWaker() {
 int Service::AddListener(std::function<void()> wake) {
   std::lock_guard<std::mutex> hold(mutex_);
   listeners_.emplace_back(next_id_, std::move(wake));
-  if (!waker_.joinable()) waker_ = std::thread([this] { RunWaker(); });
+  if (!waker_.joinable()) {
+    // Read here and not in the thread: a lease may end before the thread runs.
+    const uint32_t seen = table_->region().header().lease_wake.load(kAcquire);  // SYNC(lease-wake)
+    waker_ = std::thread([this, seen] { RunWaker(seen); });
+  }
   return next_id_++;
 }
 

@@ -34,7 +34,7 @@ class Service {
 
  private:
   void RunJanitor();
-  void RunWaker();
+  void RunWaker(uint32_t seen);
 
   Table* table_;
   std::atomic<bool> stopping_{false};

@@ -84,9 +84,10 @@ void Table::SetFrequency(Bucket& bucket, int slot, uint32_t value) {
 // The slot a full bucket gives up: unusable entries first, then the least used, then the oldest segment's.
 // Live leases are given up last.
 int Table::ChooseSlotVictim(const Bucket& bucket, const Scan& scan, uint64_t now) const {
-  int best = 0;
+  int best = scan.key.value_slot == 0 ? 1 : 0;
   uint64_t best_rank = ~uint64_t{0};
   for (int i = 0; i < static_cast<int>(kSlotsPerBucket); i++) {
+    if (i == scan.key.value_slot) continue;
     RecordPlace place;
     uint64_t rank = 0;
     if (Locate(scan.words[i].location(), &place)) {

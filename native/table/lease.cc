@@ -31,7 +31,7 @@ Status Table::Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool 
   bool has_record = Reserve(t, Queue::kLease, bytes, &place);
   LeaseBody body{NextToken(t), 0};
   const uint32_t epoch = EpochOf(key.ns);
-  uint64_t now = NowMs(t);
+  uint64_t now = PreciseNowMs(t);
   if (has_record) {
     HeaderCopy header{};
     header.value_bytes = sizeof(LeaseBody);
@@ -49,7 +49,7 @@ Status Table::Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool 
   bool took_over = false, announced = false, is_new_slot = false;
   auto decide = [&](Bucket& bucket, Scan& scan) -> Decision {
     const KeyState& k = scan.key;
-    now = NowMs(t);
+    now = PreciseNowMs(t);
     took_over = false;
     const bool usable = k.value_slot >= 0 && IsUsable(k.value, epoch, now);
     if (usable && !force && (k.value.soft_ms == kNever || now < k.value.soft_ms)) {
@@ -139,7 +139,7 @@ Status Table::Fail(ThreadContext& t, const Key& key, uint64_t token, const uint8
   header.type = RecordType::kError;
   header.ns = key.ns;
   header.epoch = EpochOf(key.ns);
-  header.hard_ms = NowMs(t) + std::max<uint64_t>(memo_ms, 1);
+  header.hard_ms = PreciseNowMs(t) + std::max<uint64_t>(memo_ms, 1);
   LeaseBody body{token, 0};
   StoreHeader(place.header, header);
   CopyShared(place.key(), key.bytes, key.size);

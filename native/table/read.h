@@ -15,7 +15,6 @@ Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume con
   const uint32_t bucket_index = HashRange(key.hash, g_.bucket_count);
   Bucket& bucket = buckets_[bucket_index];
   const uint16_t tag = HashTag(key.hash);
-  const uint32_t epoch = EpochOf(key.ns);
   for (int attempt = 0; attempt < kReadAttempts; attempt++) {
     bool restart = false;
     for (int i = 0; i < static_cast<int>(kSlotsPerBucket); i++) {
@@ -39,7 +38,7 @@ Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume con
         const bool has_life = (hit.header.hard_ms | hit.header.soft_ms) != 0;
         const uint64_t now = has_life ? NowMs(t) : 0;
         hit.is_stale = hit.header.soft_ms != kNever && now >= hit.header.soft_ms;
-        if (!IsUsable(hit.header, epoch, now)) {
+        if (!IsUsable(hit.header, EpochOf(key.ns), now)) {  // the epoch after the slot: see docs/concurrency.md
           status = Status::kMiss;
         } else if (hit.is_stale && (flags & kReadStaleToo) == 0) {
           status = Status::kStale;

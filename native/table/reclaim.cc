@@ -238,7 +238,7 @@ void Table::Recount(ThreadContext& t) {
     SegmentWord word{segments_[i].state.load(kAcquire)};  // SYNC(segment-state)
     if (word.state() == SegmentState::kFree) free++;
     if (word.state() == SegmentState::kSealed && word.queue() == Queue::kRun && !IsRunSegmentReferenced(t, i)) {
-      FreeRunSegment(t, i, false);
+      if (FreeRunSegment(t, i, nullptr, false)) free++;
     }
   }
   // BENIGN: segments taken or freed during the count leave it off by a few; it only steers the janitor.

@@ -82,7 +82,7 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
   head_segment.live_bytes.store(static_cast<int32_t>(segment_bytes_), kRelaxed);
   head_segment.last_expiry.store(options.hard_ms == kNever ? ~uint64_t{0} : options.hard_ms, kRelaxed);
   head_segment.committed.store(payload_start + head_bytes, kRelease);  // SYNC(committed)
-  Status status = Publish(t, key, place, header, 0, options, version);
+  Status status = Publish(t, key, place, options, version);
   if (status != Status::kOk) {
     give_back();
     return status;
@@ -97,7 +97,7 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
   // Between publication and sealing the head may have been removed again; its remover found these segments ACTIVE
   // and left them, so they are looked at once more.
   if (!IsRunSegmentReferenced(t, taken[0])) {
-    for (uint32_t segment : taken) FreeRunSegment(t, segment, false);
+    for (uint32_t segment : taken) FreeRunSegment(t, segment, nullptr, false);
   }
   return Status::kOk;
 }
@@ -165,9 +165,10 @@ bool Table::IsRunSegmentReferenced(ThreadContext& t, uint32_t segment) {
   return referenced;
 }
 
-// Frees one segment of a run unless a head refers to it. Leaves segments that a living writer still fills.
+// Frees one segment of a run unless a head refers to it, or it is no longer of `generation` (nullptr = any): a freer
+// that was paused may find it in somebody else's use. Leaves segments that a living writer still fills.
 // REQUIRES for `owner_is_gone`: the caller holds the dead owner's file lock.
-bool Table::FreeRunSegment(ThreadContext& t, uint32_t segment, bool owner_is_gone) {
+bool Table::FreeRunSegment(ThreadContext& t, uint32_t segment, const uint32_t* generation, bool owner_is_gone) {
   SegmentWord word{segments_[segment].state.load(kAcquire)};  // SYNC(segment-state)
   bool may_claim = word.state() == SegmentState::kSealed ||
                    (owner_is_gone && (word.state() == SegmentState::kActive || word.state() == SegmentState::kReclaim));
@@ -176,7 +177,8 @@ bool Table::FreeRunSegment(ThreadContext& t, uint32_t segment, bool owner_is_gon
   if (!segments_[segment].state.compare_exchange_strong(word.raw, mine.raw, kAcqRel, kRelaxed)) return false;
   KILL_POINT(run_free_claimed);
   bool is_run = word.queue() == Queue::kRun || segments_[segment].run_segments.load(kRelaxed) != 0;
-  if (!is_run || IsRunSegmentReferenced(t, segment)) {
+  const bool is_same = generation == nullptr || generations_[segment].load(kAcquire) == *generation;  // SYNC(reclaim-gen)
+  if (!is_run || !is_same || IsRunSegmentReferenced(t, segment)) {
     // Not ours to free: give it back as it was. Its place in the FIFO order is kept.
     SegmentWord sealed = mine.With(SegmentState::kSealed);
     segments_[segment].state.compare_exchange_strong(mine.raw, sealed.raw, kAcqRel, kRelaxed);
@@ -203,11 +205,9 @@ void Table::FreeRun(ThreadContext& t, const RecordPlace& head, uint32_t head_gen
   // If somebody else recycled the head's segment meanwhile, the list is not ours to read; the janitor finds the parts.
   if (generations_[head.segment].load(kRelaxed) != head_generation) return;
   for (const RunPart& part : parts) {
-    if (part.segment < g_.segment_count && generations_[part.segment].load(kRelaxed) == part.generation) {
-      FreeRunSegment(t, part.segment, false);
-    }
+    if (part.segment < g_.segment_count) FreeRunSegment(t, part.segment, &part.generation, false);
   }
-  FreeRunSegment(t, head.segment, false);
+  FreeRunSegment(t, head.segment, &head_generation, false);
   t.Count(Counter::runs_freed);
 }
 

@@ -5,6 +5,11 @@
 #include "table/table.h"
 
 namespace strata {
+namespace {
+
+constexpr uint32_t kMaxOpenTries = 16;
+
+}  // namespace
 
 // Takes a FREE segment for this thread, leaving at least `keep_free` behind. kNoSegment if there is none.
 uint32_t Table::TakeFreeSegment(ThreadContext& t, Queue queue, uint32_t keep_free) {
@@ -98,9 +103,9 @@ bool Table::OpenActive(ThreadContext& t, Queue queue) {
 bool Table::Reserve(ThreadContext& t, Queue queue, uint32_t bytes, RecordPlace* place) {
   ThreadContext::Active& active = t.active[static_cast<int>(queue)];
   if (bytes > segment_bytes_) return false;
-  if (active.segment == kNoSegment || active.used + bytes > segment_bytes_) {
-    if (!OpenActive(t, queue)) return false;
-    if (active.used + bytes > segment_bytes_ && !OpenActive(t, queue)) return false;
+  for (uint32_t tries = 0; active.segment == kNoSegment || active.used + bytes > segment_bytes_; tries++) {
+    // More than once: a reclaim on the way may open the segment for its own copies and leave it nearly full.
+    if (tries == kMaxOpenTries || !OpenActive(t, queue)) return false;
   }
   place->segment = active.segment;
   place->room = segment_bytes_ - active.used;

@@ -116,6 +116,10 @@ class Table {
   uint64_t NowMs(const ThreadContext& t) const {
     return CoarseMs() - start_ms_ + static_cast<uint64_t>(t.clock_offset_ms);
   }
+  // For leases, whose deadlines callers time with precise clocks.
+  uint64_t PreciseNowMs(const ThreadContext& t) const {
+    return PreciseNs() / 1000000 - start_ms_ + static_cast<uint64_t>(t.clock_offset_ms);
+  }
   void Prefetch(const Key& key) const { __builtin_prefetch(&buckets_[HashRange(key.hash, g_.bucket_count)]); }
   template <class Consume>
   Status Read(ThreadContext& t, const Key& key, uint32_t flags, Consume consume);
@@ -205,7 +209,7 @@ class Table {
   Outcome BucketOp(ThreadContext& t, uint32_t bucket, const Key* key, uint32_t new_location, Decide decide);
   void Help(ThreadContext& t, Bucket& bucket, Intent intent);
   void ScanBucket(Bucket& bucket, const Key* key, Scan* scan) const;
-  int ChooseSlotVictim(const Bucket& bucket, const Scan& scan, uint64_t now) const;
+  int ChooseSlotVictim(const Bucket& bucket, const Scan& scan, uint64_t now) const;  // never the key's own value
   bool IsUsable(const HeaderCopy& value, uint32_t epoch, uint64_t now) const {
     return value.epoch == epoch && (value.hard_ms == kNever || now < value.hard_ms);
   }
@@ -266,13 +270,12 @@ class Table {
   Status WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, uint32_t bytes,
                   const WriteOptions& options, uint64_t* version);
   void FreeRun(ThreadContext& t, const RecordPlace& head, uint32_t head_generation);
-  bool FreeRunSegment(ThreadContext& t, uint32_t segment, bool owner_is_gone);
+  bool FreeRunSegment(ThreadContext& t, uint32_t segment, const uint32_t* generation, bool owner_is_gone);
   bool IsRunSegmentReferenced(ThreadContext& t, uint32_t segment);
   bool RunLists(const RecordPlace& head, const HeaderCopy& header, uint32_t segment, uint32_t generation) const;
 
   // write.cc
-  Status Publish(ThreadContext& t, const Key& key, RecordPlace place, HeaderCopy header, uint32_t record_bytes,
-                 const WriteOptions& options, uint64_t* version);
+  Status Publish(ThreadContext& t, const Key& key, RecordPlace place, const WriteOptions& options, uint64_t* version);
 
   // lease.cc
   bool IsLeaseLive(ThreadContext& t, const Scan& scan, uint32_t epoch, uint64_t now);

@@ -108,7 +108,7 @@ void Table::RepairThread(ThreadContext& t, uint32_t slot, uint32_t incarnation) 
     if (word.thread() != slot || word.incarnation() != incarnation) continue;
     if (word.state() != SegmentState::kActive && word.state() != SegmentState::kReclaim) continue;
     if (segments_[i].run_segments.load(kRelaxed) != 0 || word.queue() == Queue::kRun) {
-      FreeRunSegment(t, i, true);
+      FreeRunSegment(t, i, nullptr, true);
     } else if (segments_[i].committed.load(kAcquire) == 0) {  // SYNC(committed)
       FreeSegment(i, word);
     } else {

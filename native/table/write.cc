@@ -65,14 +65,14 @@ Status Table::CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write,
   StoreHeader(write.place.header, header);
   uint32_t bytes = RecordBytes(key.size, payload_bytes);
   CommitRecord(t, write.queue, write.place, bytes, options.hard_ms);
-  Status status = Publish(t, key, write.place, header, bytes, options, version);
+  Status status = Publish(t, key, write.place, options, version);
   if (status != Status::kOk) RollBackRecord(t, write.queue, write.place);
   return status;
 }
 
 // Puts the complete record at `place` into the key's bucket if the options' condition holds.
-Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, HeaderCopy header, uint32_t,
-                      const WriteOptions& options, uint64_t* version) {
+Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, const WriteOptions& options,
+                      uint64_t* version) {
   Status status = Status::kOk;
   bool lease_seen = false, is_new_slot = false;
   auto decide = [&](Bucket& bucket, Scan& scan) -> Decision {
@@ -82,16 +82,20 @@ Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, Heade
     is_new_slot = !has_value && k.lease_slot < 0;
     status = Status::kOk;
     lease_seen = k.lease_slot >= 0;
+    // Stamped here and not when the record was written: else a set that began before a clear could replace, with a
+    // record dead on arrival, what was set after it.
+    const uint32_t epoch = EpochOf(key.ns);
+    StoreField(place.header->epoch, epoch);
     if (options.lease_token != 0) {
       bool mine = lease_seen && k.lease.type == RecordType::kLease && k.lease_body.token == options.lease_token &&
-                  k.lease.epoch == EpochOf(key.ns) && k.lease.epoch == header.epoch;
+                  k.lease.epoch == epoch;
       bool unchanged = mine && (has_value ? k.value.version == k.lease_body.granted_over : k.lease_body.granted_over == 0);
       if (!unchanged) {
         status = Status::kLeaseLost;
         return {};
       }
     }
-    const bool usable = has_value && IsUsable(k.value, header.epoch, now);
+    const bool usable = has_value && IsUsable(k.value, epoch, now);
     bool holds = true;
     if (options.condition == Condition::kAbsent) holds = !usable;
     if (options.condition == Condition::kVersion) holds = usable && k.value.version == options.expected;
@@ -141,7 +145,10 @@ bool Table::RemoveStaleLease(ThreadContext& t, const Key& key) {
 
 Status Table::Write(ThreadContext& t, const Key& key, const uint8_t* value, uint32_t bytes,
                     const WriteOptions& options, uint64_t* version) {
-  if (bytes > max_value_bytes()) return Status::kTooLarge;
+  if (bytes > max_value_bytes()) {
+    DropKey(t, key);
+    return Status::kTooLarge;
+  }
   uint32_t record_bytes = RecordBytes(key.size, bytes);
   if (record_bytes > max_inline_record()) {
     Status status = WriteRun(t, key, value, bytes, options, version);

@@ -7,6 +7,9 @@ import type { Life } from './table'
 /** What an entry costs beside its key and its payload: the LRU's slots, the map's slot, the record. */
 const ENTRY_OVERHEAD_BYTES = 160
 
+/** The same limit as in the shared table. */
+const MAX_ENTRY_BYTES = 16 * 1024 * 1024
+
 export interface StoredEntry {
   codec: number
   payload: string | Uint8Array
@@ -29,6 +32,7 @@ export class ProcessStore {
   constructor(memoryBytes: number) {
     this.entries = new LRUCache<string, StoredEntry>({
       maxSize: memoryBytes,
+      maxEntrySize: Math.min(memoryBytes, MAX_ENTRY_BYTES),
       sizeCalculation: (entry, id) => ENTRY_OVERHEAD_BYTES + id.length + payloadBytes(entry),
       dispose: (_entry, _id, reason) => {
         if (reason === 'evict') this.counters.evictions++

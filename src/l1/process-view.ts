@@ -195,7 +195,7 @@ export class ProcessView implements L1View {
     const version = this.#store.nextVersion()
     const entry: StoredEntry = { codec, payload, version, epoch: this.#epoch(), softEndMs: 0, hardEndMs: 0 }
     this.#store.setLife(entry, life)
-    // LRUCache refuses what is larger than itself and drops what was there.
+    // LRUCache refuses what is too large and drops what was there.
     entries.set(id, entry)
     counters.sets++
     return entries.peek(id) === entry ? version : 0

@@ -275,12 +275,7 @@ export class SharedView implements L1View {
     }
     this.#native.set(key, payload)
     if (words[STATUS] === 0) return true
-    if (this.#checked(key) === this.#shared.statuses['VALUE_TOO_LARGE']) {
-      throw new CacheError(
-        'ERR_CACHE_VALUE',
-        `value must be at most ${this.#shared.native.maxValueBytes} bytes when encoded, got more`,
-      )
-    }
+    this.#checked(key)
     return false
   }
 

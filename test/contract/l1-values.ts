@@ -161,7 +161,6 @@ export function valueContract(test: Test, withTable: WithTable): void {
       root.peek('k')
       root.peek('none')
       root.delete('k')
-      root.delete('k')
       const { hits, misses, sets, deletes } = table.stats()
       assert.deepEqual({ hits, misses, sets, deletes }, { hits: 1, misses: 1, sets: 1, deletes: 1 })
     }))

@@ -59,7 +59,8 @@ inline void CheckCommit(Context& ctx, State& s, int p, const Intent& n) {
   const Change change = q.call.change;
   if (change == Change::kEvict || change == Change::kRelocate) {
     const u8 from = change == Change::kEvict ? q.call.loc : q.reclaim.seg;
-    if (bucket.slot[n.index].loc != from) ctx.Violate("a reclaimer changed the slot of another record");
+    if (bucket.slot[n.index].loc != from)
+      ctx.Violate("a reclaimer changed the slot of another record");
     return;
   }
   const Op& op = ctx.OpOf(s, p);
@@ -143,7 +144,8 @@ inline void Help(Context& ctx, State& s, int p) {
       q.at = At::kHelpSlot;
       break;
     case At::kHelpSlot: {
-      const Slot fresh = {n.op == kPut ? n.loc : u8{0}, ctx.Has(Bug::kNoSlotSequence) ? u8{0} : n.seq};
+      Slot fresh = {n.op == kPut ? n.loc : u8{0}, n.seq};
+      if (ctx.Has(Bug::kNoSlotSequence)) fresh.seq = 0;
       if (c.old_slot != fresh && b.slot[n.index] == c.old_slot) {
         b.slot[n.index] = fresh;
         if (n.op == kPut) CheckInstalled(ctx, s, n.loc);
@@ -168,7 +170,8 @@ inline void ChangeStep(Context& ctx, State& s, int p) {
   switch (q.at) {
     case At::kLoadIntent:
       c.intent = b.intent;
-      q.at = c.intent.op != kIdle && !ctx.Has(Bug::kIgnorePendingIntent) ? At::kHelpLoad : At::kScanSlot;
+      q.at = At::kScanSlot;
+      if (c.intent.op != kIdle && !ctx.Has(Bug::kIgnorePendingIntent)) q.at = At::kHelpLoad;
       break;
     case At::kScanSlot:
       c.seen[c.cursor] = b.slot[c.cursor];

@@ -2,7 +2,10 @@
 // sequential consistency, each of which may die before any of its steps. Every planted bug must
 // be found by some scenario, which shows that the checks can see it.
 //
-// Usage: protocol_check [--deep] [--only NAME] [--bug NUMBER] [--trace]
+// Usage: protocol_check [--deep] [--only SCENARIO] [--bug NUMBER] [--trace]
+//   --deep   larger scenarios, two kills everywhere
+//   --bug    that planted bug alone; 0 = the clean scenarios alone
+//   --trace  a shortest trace to each planted bug found
 #include <chrono>
 #include <cstddef>
 #include <cstdio>
@@ -14,6 +17,8 @@
 
 namespace protocol {
 namespace {
+
+constexpr size_t kTraceStates = 1500000;   // kept in memory while a shortest trace is looked for
 
 struct Hash128 {
   uint64_t low, high;
@@ -36,7 +41,8 @@ class SeenSet {
  private:
   Hash128& Find(Hash128 h) {
     size_t i = h.low & (cells_.size() - 1);
-    while ((cells_[i].low || cells_[i].high) && !(cells_[i].low == h.low && cells_[i].high == h.high))
+    while ((cells_[i].low || cells_[i].high) &&
+           (cells_[i].low != h.low || cells_[i].high != h.high))
       i = (i + 1) & (cells_.size() - 1);
     return cells_[i];
   }
@@ -147,8 +153,9 @@ bool ForEachNext(Context& ctx, const State& s, std::vector<State>& out, Visit vi
   if (any && s.expiries < ctx.scenario->expiries) {
     for (int b = 0; b < ctx.scenario->buckets; b++) {
       for (int i = 0; i < ctx.scenario->slots; i++) {
-        const Record& r = s.segment[s.bucket[b].slot[i].loc].rec;
-        if (s.bucket[b].slot[i].loc == 0 || r.type != kLease || (s.expired & Bit(r.token))) continue;
+        const int loc = s.bucket[b].slot[i].loc;
+        const Record& r = s.segment[loc].rec;
+        if (loc == 0 || r.type != kLease || (s.expired & Bit(r.token))) continue;
         State t = s;
         t.expired |= Bit(r.token);
         t.expiries++;
@@ -199,7 +206,8 @@ void PrintShared(const Context& ctx, const State& s) {
   for (int i = 1; i <= ctx.scenario->segments; i++) {
     const Segment& g = s.segment[i];
     const Record& r = g.rec;
-    std::printf(" %d:%c%d g%d%s", i, "FASR"[g.state], g.owner, g.gen, g.queue == kRun ? " run" : "");
+    std::printf(" %d:%c%d g%d%s", i, "FASR"[g.state], g.owner, g.gen,
+                g.queue == kRun ? " run" : "");
     if (r.key) {
       std::printf(" %c k%d v%d e%d %d,%d", "-VLE"[r.type], r.key, r.version, r.epoch, r.a, r.b);
       if (r.token) std::printf(" t%d over %d", r.token, r.granted_over);
@@ -271,7 +279,10 @@ int Main(int argc, char** argv) {
     else if (arg == "--trace") trace = true;
     else if (arg == "--only" && i + 1 < argc) only = argv[++i];
     else if (arg == "--bug" && i + 1 < argc) bug = std::atoi(argv[++i]);
-    else return std::fprintf(stderr, "usage: %s [--deep] [--only NAME] [--bug N] [--trace]\n", argv[0]), 2;
+    else {
+      std::fprintf(stderr, "usage: %s [--deep] [--only NAME] [--bug N] [--trace]\n", argv[0]);
+      return 2;
+    }
   }
   const std::vector<Scenario> scenarios = Scenarios(deep);
   int passed = 0, failed = 0;
@@ -285,7 +296,7 @@ int Main(int argc, char** argv) {
                 r.violation ? r.violation : r.complete ? "complete" : "bounded", Seconds() - start);
     std::fflush(stdout);
     ++(r.violation ? failed : passed);
-    if (r.violation) PrintTrace(scenario, Bug::kNone, 3000000);
+    if (r.violation) PrintTrace(scenario, Bug::kNone, kTraceStates);
   }
   for (const PlantedBug& planted : PlantedBugs()) {
     if ((bug < 0 && only) || (bug >= 0 && bug != static_cast<int>(planted.bug))) continue;
@@ -301,12 +312,13 @@ int Main(int argc, char** argv) {
         states += r.states;
       }
     }
-    std::printf("bug %d %s: %s after %llu states, %s\n", static_cast<int>(planted.bug), planted.name,
-                r.violation ? "found" : "NOT FOUND", static_cast<unsigned long long>(states),
-                r.violation ? (std::string(by->name) + ": " + r.violation).c_str() : "no violation");
+    std::printf("bug %d %s: %s after %llu states, %s: %s\n", static_cast<int>(planted.bug),
+                planted.name, r.violation ? "found" : "NOT FOUND",
+                static_cast<unsigned long long>(states), by ? by->name : "no scenario",
+                r.violation ? r.violation : "no violation");
     std::fflush(stdout);
     ++(r.violation ? passed : failed);
-    if (trace && r.violation) PrintTrace(*by, planted.bug, 3000000);
+    if (trace && r.violation) PrintTrace(*by, planted.bug, kTraceStates);
   }
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed == 0 ? 0 : 1;

@@ -6,7 +6,7 @@
 
 namespace protocol {
 
-constexpr u8 kCopyMark = 16;       // in Record::installs: a copy made by relocation keeps its version
+constexpr u8 kCopyMark = 16;       // in Record::installs: a copy made by a relocation
 
 inline u8 Bit(int n) { return static_cast<u8>(1u << n); }
 

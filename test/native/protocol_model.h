@@ -12,7 +12,7 @@ namespace protocol {
 
 using u8 = uint8_t;
 
-constexpr int kMaxActors = 4;     // scenario processes and, last, the setup and final janitor process
+constexpr int kMaxActors = 4;     // the last one runs the setup and the final janitor pass
 constexpr int kMaxSegments = 7;   // a segment holds one record, so its number (from 1) is the loc
 constexpr int kMaxSlots = 3;
 constexpr int kMaxBuckets = 2;
@@ -100,7 +100,7 @@ struct ReclaimCall {
 struct ReadCall {
   u8 index, tries, loc, gen, epoch, part, mine, a, b, part_word[kMaxParts];
   Record header;
-  u8 acceptable;                   // ghost: bit v = value v was current during the call, bit 0 = none
+  u8 acceptable;                   // ghost: bit v = v was current during the call, bit 0 = none
 };
 
 struct Actor {

@@ -62,17 +62,21 @@ inline bool Observed(const Context& ctx, const State& s, int p, int seg) {
   return false;
 }
 
-// Whether a step of process p goes on through the point where it now stands.
+// Whether a step of process p goes on through the point where it now stands: words written where
+// nobody looks are no steps of their own.
 inline bool Merged(const Context& ctx, const State& s, int p) {
   const Grain grain = ctx.scenario->grain;
   const Actor& q = s.actor[p];
+  const bool may_die = s.crashes < ctx.scenario->crashes;   // holding a segment not yet described
   switch (q.at) {
-    case At::kDescribePart: return !Observed(ctx, s, p, q.part[q.parts - 1]);
-    case At::kWriteHeader: return !Observed(ctx, s, p, q.seg);
+    case At::kDescribePart: return !may_die && !Observed(ctx, s, p, q.part[q.parts - 1]);
+    case At::kWriteHeader: return !may_die && !Observed(ctx, s, p, q.seg);
+    case At::kCopyHeader: return !may_die && !Observed(ctx, s, p, q.reclaim.copy);
     case At::kWriteA: case At::kWriteB:
       return (grain == Grain::kCommit && q.at == At::kWriteA) || !Observed(ctx, s, p, q.seg);
-    case At::kCopyHeader: case At::kCopyA: case At::kCopyB:
-      return (grain == Grain::kCommit && q.at == At::kCopyA) || !Observed(ctx, s, p, q.reclaim.copy);
+    case At::kCopyA: case At::kCopyB:
+      return (grain == Grain::kCommit && q.at == At::kCopyA) ||
+             !Observed(ctx, s, p, q.reclaim.copy);
     case At::kScanSlot: case At::kScanRecord: case At::kLoadMaxVersion: case At::kBumpGeneration:
     case At::kHelpVersion: case At::kHelpCheck: case At::kHelpMaxVersion: case At::kHelpSlot:
     case At::kHelpIdle:
@@ -115,28 +119,29 @@ inline void Normalise(const Context& ctx, State& s) {
   }
 }
 
-// All states that one step of process p leads to.
+// All states that one step of process p leads to. A call begins with its first shared access, so
+// that it counts as running no longer than it must.
 inline void Expand(Context& ctx, const State& from, int p, std::vector<State>& out) {
-  ctx.forks.clear();
-  ctx.forks.push_back(from);
-  const bool begins = from.actor[p].at == At::kNextOp;
-  bool first = true;
-  while (!ctx.forks.empty() && ctx.violation == nullptr) {
-    State s = ctx.forks.back();
-    ctx.forks.pop_back();
-    bool go_on = first || Merged(ctx, s, p);
-    const bool opened = first && begins;
-    first = false;
-    while (go_on) {
-      Step(ctx, s, p);
-      go_on = Merged(ctx, s, p);
-    }
-    if (opened && s.actor[p].at != At::kNextOp && s.actor[p].at != At::kDone &&
-        s.actor[p].at != At::kSeize) {
-      do Step(ctx, s, p); while (Merged(ctx, s, p));
-    }
+  const auto step_on = [&](State& s) {
+    do Step(ctx, s, p);
+    while (Merged(ctx, s, p) && ctx.violation == nullptr);
+  };
+  const auto emit = [&](const State& s) {
     if (ctx.violation == nullptr) CheckInvariants(ctx, s);
     out.push_back(s);
+  };
+  ctx.forks.clear();
+  State s = from;
+  const bool begins = s.actor[p].at == At::kNextOp;
+  if (begins) Step(ctx, s, p);
+  const At at = s.actor[p].at;
+  if (!begins || (at != At::kNextOp && at != At::kDone && at != At::kSeize)) step_on(s);
+  emit(s);
+  while (!ctx.forks.empty() && ctx.violation == nullptr) {
+    s = ctx.forks.back();
+    ctx.forks.pop_back();
+    if (Merged(ctx, s, p)) step_on(s);
+    emit(s);
   }
 }
 

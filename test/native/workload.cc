@@ -46,7 +46,7 @@ void Raise(Atomic<uint64_t>& floor, uint64_t to) {
 }
 
 bool PauseWorkers(Shared& shared, uint32_t workers, uint32_t deadline_ms) {
-  shared.pause.store(1);
+  shared.pause.fetch_add(1);
   const uint64_t end = PreciseNs() + uint64_t{deadline_ms} * 1000000;
   for (uint32_t now; (now = shared.paused.load()) < workers;) {
     if (PreciseNs() > end || shared.has_failed.load() != 0) return false;
@@ -57,15 +57,17 @@ bool PauseWorkers(Shared& shared, uint32_t workers, uint32_t deadline_ms) {
 
 void ResumeWorkers(Shared& shared) {
   shared.paused.store(0);
-  shared.pause.store(0);
+  shared.pause.fetch_add(1);
   FutexWakeAll(shared.pause);
 }
 
 void WaitWhilePaused(Shared& shared) {
-  if (shared.pause.load(kRelaxed) == 0 || shared.pause.load() == 0) return;
-  shared.paused.fetch_add(1);
-  FutexWakeAll(shared.paused);
-  while (shared.pause.load() != 0 && shared.stop.load() == 0) FutexWait(shared.pause, 1, 100);
+  for (uint32_t seen; ((seen = shared.pause.load()) & 1) != 0;) {
+    shared.paused.fetch_add(1);
+    FutexWakeAll(shared.paused);
+    while (shared.pause.load() == seen && shared.stop.load() == 0) FutexWait(shared.pause, seen, 100);
+    if (shared.stop.load() != 0) return;
+  }
 }
 
 Worker::Worker(Table& table, ThreadContext& context, Shared& shared, uint64_t seed, uint32_t id, uint32_t workers)
@@ -159,14 +161,14 @@ void Worker::PlainRead(uint32_t i) {
   if (i < kHotKeys && remembered_[i].place.location != 0) {
     const Hit& old = remembered_[i];
     if (table_.IsCurrent(old.slot_id, old.place.location, old.generation)) {
-      Expect(old.header.version >= floor, "replaced value still current", i, old.header.version, floor);
+      Expect(2 * old.header.version >= floor, "replaced value still current", i, 2 * old.header.version, floor);
     }
   }
-  uint64_t counter;
+  uint64_t counter = 0;
   Hit hit;
   if (Get(PlainKey(i), i, Below(2) != 0 ? kReadFresh : kReadStaleToo, &counter, &hit) != Status::kOk) return;
-  Expect(hit.header.version >= floor, "version went backwards", i, hit.header.version, floor);
-  Raise(shared_.plain[i].floor, hit.header.version);
+  Expect(2 * hit.header.version >= floor, "version went backwards", i, 2 * hit.header.version, floor);
+  Raise(shared_.plain[i].floor, 2 * hit.header.version);
   if (i < kHotKeys) remembered_[i] = hit;
 }
 
@@ -179,7 +181,7 @@ void Worker::PlainWrite(uint32_t i, uint32_t length) {
   uint64_t version = 0;
   Status status = table_.Write(*context_, PlainKey(i), reinterpret_cast<const uint8_t*>(words_.data()), length, options,
                                &version);
-  if (status == Status::kOk) Raise(shared_.plain[i].floor, version);
+  if (status == Status::kOk) Raise(shared_.plain[i].floor, 2 * version);
   if (status == Status::kNoRoom) no_room_++;
   Expect(status == Status::kOk || status == Status::kNoRoom ||
              (status == Status::kConflict && options.condition != Condition::kNone),
@@ -189,11 +191,11 @@ void Worker::PlainWrite(uint32_t i, uint32_t length) {
 void Worker::PlainRemove(uint32_t i) {
   const uint64_t before = shared_.plain[i].floor.load();
   table_.Delete(*context_, PlainKey(i));
-  Raise(shared_.plain[i].floor, before + 1);
+  Raise(shared_.plain[i].floor, before | 1);
 }
 
 void Worker::PlainCompareAndSet(uint32_t i) {
-  uint64_t counter;
+  uint64_t counter = 0;
   Hit hit;
   if (Get(PlainKey(i), i, kReadStaleToo, &counter, &hit) != Status::kOk) return;
   WriteOptions options;
@@ -207,12 +209,16 @@ void Worker::PlainCompareAndSet(uint32_t i) {
     return;
   }
   Expect(version > hit.header.version, "compare-and-set did not raise the version", i, version, hit.header.version);
-  Raise(shared_.plain[i].floor, version);
+  Raise(shared_.plain[i].floor, 2 * version);
 }
 
 void Worker::PlainTouch(uint32_t i) {
   const uint64_t now = table_.NowMs(*context_);
-  table_.Touch(*context_, PlainKey(i), Below(2) != 0 ? kNever : now + 30, Below(2) != 0 ? kNever : now + 60, false);
+  if (Below(4) == 0) {
+    table_.Expire(*context_, PlainKey(i));
+  } else {
+    table_.Touch(*context_, PlainKey(i), Below(2) != 0 ? kNever : now + 30, Below(2) != 0 ? kNever : now + 60);
+  }
 }
 
 void Worker::ReadPlainOrWrite(bool runs) {
@@ -226,7 +232,7 @@ void Worker::ReadPlainOrWrite(bool runs) {
 
 void Worker::LoadedRead(uint32_t i) {
   const uint64_t floor = shared_.loaded[i].floor.load();
-  uint64_t counter;
+  uint64_t counter = 0;
   Hit hit;
   if (Get(LoadedKey(i), kLoadedIdentity + i, kReadFresh, &counter, &hit) != Status::kOk) return;
   Expect(counter >= floor, "an invalidated load came back", i, counter, floor);
@@ -318,7 +324,7 @@ void Worker::Step(Work work) {
   if (work == Work::kMixed) {
     const uint32_t dice = Below(1000);
     work = dice < 800 ? Work::kSets : dice < 815 ? Work::kRuns : dice < 990 ? Work::kLeases : dice < 996 ? Work::kReclaim
-         : dice < 998 ? Work::kRegister : Work::kNames;
+         : dice < 998 ? Work::kRegister : Work::kNaming;
   }
   switch (work) {
     case Work::kSets: return ReadPlainOrWrite(false);
@@ -337,7 +343,7 @@ void Worker::Step(Work work) {
       }
       return;
     case Work::kRegister: return ComeAndGo();
-    case Work::kNames: return NameOne();
+    case Work::kNaming: return NameOne();
     case Work::kMixed: return;
   }
 }

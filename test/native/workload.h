@@ -12,7 +12,7 @@
 namespace strata::test {
 
 struct KeyFloor {
-  Atomic<uint64_t> floor;   // plain keys: a version; loaded keys: a counter of `source`
+  Atomic<uint64_t> floor;   // plain keys: 2 * version, odd once that was deleted; loaded keys: a counter of `source`
   Atomic<uint64_t> source;  // the data base behind a loaded key
 };
 
@@ -22,7 +22,7 @@ inline constexpr uint32_t kHotKeys = 48, kPlainKeys = 6000, kLoadedKeys = 48, kN
 struct Shared {
   Atomic<uint32_t> has_failed;
   Atomic<uint32_t> stop;
-  Atomic<uint32_t> pause;     // futex: 1 = workers wait between two operations
+  Atomic<uint32_t> pause;     // futex: odd = workers wait between two operations
   Atomic<uint32_t> paused;    // how many wait
   Atomic<uint64_t> checked;   // operations whose result was checked
   Atomic<uint64_t> no_room, hits, loads, lost;
@@ -36,7 +36,7 @@ struct Shared {
   void Fail(const std::string& what);  // the first message stays
 };
 
-enum class Work { kSets, kRuns, kLeases, kReclaim, kRegister, kNames, kMixed };
+enum class Work { kSets, kRuns, kLeases, kReclaim, kRegister, kNaming, kMixed };
 
 class Worker {
  public:

@@ -30,7 +30,7 @@ function missing(): never {
 suite('open', (test) => {
   test('opens the shared table with what the options say', () =>
     withShared(
-      (options) => ({ kind: 'shared', path: '/p', layout: 'l', options }),
+      (options) => ({ kind: 'shared', path: '/p', layout: 'l', warnings: [], options }),
       () => {
         const opened = openTable(cacheOptions({ name: 'n', memory: '1mb', dir: '/d', averageEntryBytes: 100, l0: false }))
         assert.deepEqual([opened.path, opened.layout, opened.fallbackReason], ['/p', 'l', undefined])
@@ -41,6 +41,17 @@ suite('open', (test) => {
           averageEntryBytes: 100,
           l0: false,
         })
+      },
+    ))
+
+  test('what was refused on the way to the region is logged', () =>
+    withShared(
+      () => ({ kind: 'shared', path: '/p', layout: 'l', warnings: ['set aside a damaged region'] }),
+      () => {
+        const logged: unknown[][] = []
+        const logger = { debug() {}, info() {}, warn: (...line: unknown[]) => logged.push(line), error() {} }
+        openTable(cacheOptions({ name: 'n', logger }))
+        assert.deepEqual(logged, [[{ cache: 'n', path: '/p' }, 'set aside a damaged region']])
       },
     ))
 
