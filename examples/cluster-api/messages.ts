@@ -10,7 +10,7 @@ export interface Report {
   parts: { label: string; counts: Counts }[]
 }
 
-export type ToPrimary = Report | { type: 'ready'; port: number; cache: string }
+export type ToPrimary = Report | { type: 'ready'; port: number; cache: string } | { type: 'failed'; why: string }
 
 export interface Figures {
   requests: number

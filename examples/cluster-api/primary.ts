@@ -7,8 +7,8 @@ import { settings } from './settings'
 
 const THREADS = 2
 const STOP_MS = 4_000
-/** Workers that end this soon after their start are not started again. */
-const TOO_SOON_MS = 2_000
+/** Between a worker's death and its successor. */
+const PAUSE_MS = 200
 
 type Ready = Extract<ToPrimary, { type: 'ready' }>
 
@@ -30,19 +30,20 @@ export function runPrimary(): void {
 /** Starts a worker and, should it die, its successor in the same role. Resolves when it listens. */
 function startWorker(threads: number): Promise<Ready> {
   const worker = cluster.fork({ THREADS: threads })
-  const started = Date.now()
   const pid = worker.process.pid!
   worker.on('exit', (code, signal) => {
     board.drop(pid)
     if (isStopping) return
-    if (Date.now() - started < TOO_SOON_MS) return stop()
-    console.log(`process ${pid} ended (${signal ?? code}); starting another`)
-    void startWorker(threads)
+    // Ended from outside is what this example is for; giving up by itself is not.
+    if (code) return fail(`process ${pid} ended with exit code ${code}`)
+    console.log(`process ${pid} ended${signal ? ` by ${signal}` : ''}; starting another`)
+    setTimeout(() => { if (!isStopping) void startWorker(threads) }, PAUSE_MS)
   })
   return new Promise((resolve) => {
     worker.on('message', (message: ToPrimary) => {
-      if (message.type === 'ready') resolve(message)
-      else board.take(pid, message)
+      if (message.type === 'report') board.take(pid, message)
+      else if (message.type === 'ready') resolve(message)
+      else fail(message.why)
     })
   })
 }
@@ -69,6 +70,13 @@ function announce({ port, cache }: Ready): void {
 
   Ctrl+C stops it.
 `)
+}
+
+function fail(why: string): void {
+  if (isStopping) return
+  console.error(why)
+  process.exitCode = 1
+  stop()
 }
 
 function stop(): void {

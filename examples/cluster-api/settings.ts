@@ -15,5 +15,7 @@ export const settings = {
 } as const
 
 for (const [name, value] of Object.entries({ PORT: settings.port, WORKERS: settings.processes })) {
-  if (!Number.isInteger(value) || value < 0) throw new RangeError(`${name} must be a whole number`)
+  if (Number.isInteger(value) && value >= 0) continue
+  console.error(`${name} must be a whole number, got ${env[name]}`)
+  process.exit(2)
 }

@@ -17,13 +17,14 @@ export function runWorker(): void {
     ? new Piscina({ filename: join(__dirname, 'pool-worker.js'), minThreads: settings.threads, maxThreads: settings.threads })
     : undefined
 
+  let isReady = false
   const server = createServer((request, response) => void respond({ store, pool, activity }, request, response))
   server.on('error', (error: NodeJS.ErrnoException) => {
-    const hint = error.code === 'EADDRINUSE' ? `port ${settings.port} is taken: PORT=3001 npm start` : error.message
-    console.error(hint)
-    process.exit(1)
+    const isTaken = error.code === 'EADDRINUSE'
+    tell({ type: 'failed', why: isTaken ? `Port ${settings.port} is taken. Try another: PORT=3001 npm start` : error.message })
   })
   server.listen(settings.port, settings.host, () => {
+    isReady = true
     tell({ type: 'ready', port: (server.address() as AddressInfo).port, cache: store.memory().kind })
   })
 
@@ -31,18 +32,20 @@ export function runWorker(): void {
 
   process.on('message', (message: ToWorker) => {
     if (message.type === 'snapshot') activity.publish(message)
-    else void stop()
+    else void stop({ unlink: true })
   })
   // Ctrl+C reaches every process of the terminal; the primary decides.
   process.on('SIGINT', () => {})
-  process.on('SIGTERM', () => void stop())
+  process.on('SIGTERM', () => void stop({ unlink: false }))
 
-  async function stop(): Promise<void> {
+  async function stop(region: { unlink: boolean }): Promise<void> {
     activity.end()
-    server.close()
+    if (isReady) server.close()
     server.closeIdleConnections()
     await pool?.close()
-    await store.close({ unlink: true })
+    await store.close(region)
+    // Stopped before it listened, and Node's cluster cannot take back a listen under way.
+    if (!isReady) process.exit()
     cluster.worker?.disconnect()
     server.closeAllConnections()
   }

@@ -95,7 +95,7 @@ uint32_t Table::ReapDead(ThreadContext& t) {
   return reaped;
 }
 
-// REQUIRES: the caller holds the file lock of `slot`, whose holder with `incarnation` is dead.
+// REQUIRES: the caller holds the file lock of `slot`, whose holders up to `incarnation` are dead.
 void Table::RepairThread(ThreadContext& t, uint32_t slot, uint32_t incarnation) {
   uint32_t hint = region_->threads()[slot].bucket_hint.load(kRelaxed);
   if (hint != 0 && hint <= g_.bucket_count) {
@@ -105,7 +105,8 @@ void Table::RepairThread(ThreadContext& t, uint32_t slot, uint32_t incarnation) 
   }
   for (uint32_t i = 0; i < g_.segment_count; i++) {
     SegmentWord word{segments_[i].state.load(kAcquire)};  // SYNC(segment-state)
-    if (word.thread() != slot || word.incarnation() != incarnation) continue;
+    // Earlier incarnations too: who takes over a dead one's slot may die before it has repaired what that one left.
+    if (word.thread() != slot || static_cast<int32_t>(incarnation - word.incarnation()) < 0) continue;
     if (word.state() != SegmentState::kActive && word.state() != SegmentState::kReclaim) continue;
     if (segments_[i].run_segments.load(kRelaxed) != 0 || word.queue() == Queue::kRun) {
       FreeRunSegment(t, i, nullptr, true);
