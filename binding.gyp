@@ -10,7 +10,7 @@
     ],
     'native_test_sources': [
       'test/native/main.cc', 'test/native/fixture.cc', 'test/native/workload.cc', 'test/native/table_test.cc',
-      'test/native/stress_test.cc',
+      'test/native/model_test.cc', 'test/native/stress_test.cc',
     ],
     'kill_harness_sources': [
       'test/native/fixture.cc', 'test/native/workload.cc', 'test/native/kill_points.cc', 'test/native/kill_job.cc',
@@ -46,9 +46,12 @@
       'targets': [{
         'target_name': 'stratacache',
         'dependencies': ['core'],
-        'defines': ['NAPI_VERSION=8'],
-        'cflags_cc': ['-isystem <!(node -p "require(\'node-addon-api\').include_dir")'],
-        'sources': ['native/binding/addon.cc', 'native/binding/table_handle.cc', 'native/binding/view.cc'],
+        'defines': ['NAPI_VERSION=8', 'NODE_ADDON_API_DISABLE_CPP_EXCEPTIONS'],
+        'cflags_cc': ['-isystem <!(node -p "require(\'path\').resolve(require(\'node-addon-api\').include_dir)")'],
+        'sources': [
+          'native/binding/addon.cc', 'native/binding/layout_report.cc', 'native/binding/shared_region.cc',
+          'native/binding/table_handle.cc', 'native/binding/view_read.cc', 'native/binding/view_write.cc',
+        ],
         'ldflags': ['-static-libstdc++', '-static-libgcc', '-Wl,-z,relro,-z,now'],
       }],
     }, {

@@ -1,3 +1,3 @@
 import table from '../dist/src/table.js'
 
-export const { SharedTable } = table
+export const { SharedTable, CacheError } = table

@@ -48,7 +48,7 @@ export function renderGraph({ root, levels, edges }: Graph): string {
   })
   const boxes = [...position].map(([name, { x, y }]) => `<a href="/graph/${escapeHtml(name)}">` +
     `<rect class="box" x="${x}" y="${y}" width="${BOX.width}" height="${BOX.height}" rx="5"/>` +
-    `<text x="${x + 9}" y="${y + 16}">${escapeHtml(name.length > 23 ? `${name.slice(0, 22)}…` : name)}</text></a>`)
+    `<text x="${x + 9}" y="${y + 16}">${escapeHtml(name.length > 23 ? `${name.slice(0, 20)}…` : name)}</text></a>`)
   const width = 20 + (levels.length - 1) * COLUMN + BOX.width
   const height = 20 + rows * ROW
   const summary = `${position.size - 1} packages below ${root}, ${edges.length} dependencies, ${levels.length - 1} levels deep`

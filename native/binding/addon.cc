@@ -1,6 +1,7 @@
 // Module entry: limits, layout, and `open`. Cold calls use node-addon-api; hot ones are in view_*.cc.
 #include <napi.h>
 
+#include "binding/layout_report.h"
 #include "binding/view.h"
 
 namespace strata {
@@ -34,7 +35,7 @@ Napi::Value MakeView(const Napi::CallbackInfo& info) {
   View* view = HandleOf(info)->MakeView(info[0].As<Napi::Number>().Uint32Value() % kMaxNamespaces);
   Napi::Object object = Napi::Object::New(env);
   const std::pair<const char*, napi_callback> functions[] = {
-      {"get", ViewGet},         {"entry", ViewEntry}, {"has", ViewHas},         {"set", ViewSet},
+      {"get", ViewGet}, {"getMany", ViewGetMany},        {"entry", ViewEntry}, {"has", ViewHas},         {"set", ViewSet},
       {"delete", ViewDelete},   {"touch", ViewTouch}, {"expire", ViewExpire},   {"acquire", ViewAcquire},
       {"fail", ViewFail},       {"abandon", ViewAbandon}, {"clear", ViewClear},
   };
@@ -239,8 +240,12 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   limits.Set("maxNamespaces", kMaxNamespaces);
   limits.Set("maxNamespaceDepth", kMaxNamespaceDepth);
   exports.Set("limits", limits);
+  exports.Set("describeLayout", Napi::Function::New(env, DescribeLayout, "describeLayout"));
   Napi::Object box = Napi::Object::New(env);
   box.Set("bytes", mailbox::kBytes);
+  box.Set("kMany", mailbox::kMany);
+  box.Set("kManyWords", mailbox::kManyWords);
+  box.Set("kManyKeys", mailbox::kManyKeys);
 #define X(name, index) box.Set(#name, index);
   STRATA_MAILBOX_WORDS(X)
   STRATA_MAILBOX_NUMBERS(X)

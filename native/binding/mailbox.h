@@ -9,7 +9,7 @@
 namespace strata {
 
 #define STRATA_MAILBOX_WORDS(X) \
-  X(kStatus, 0) X(kL0Index, 1) X(kLength, 2) X(kCodec, 3) X(kIsStale, 4) X(kFlag, 5) X(kInCodec, 8) X(kInCondition, 9) X(kInForce, 10) X(kInFlags, 11)
+  X(kStatus, 0) X(kL0Index, 1) X(kLength, 2) X(kCodec, 3) X(kIsStale, 4) X(kFlag, 5) X(kInCodec, 8) X(kInCondition, 9) X(kInForce, 10) X(kInFlags, 11) X(kInStart, 12)
 
 #define STRATA_MAILBOX_NUMBERS(X) \
   X(kVersion, 16) X(kSoftLeft, 17) X(kToken, 18) X(kInTtl, 20) X(kInGrace, 21) X(kInExpected, 22) X(kInLeaseMs, 23) X(kInToken, 24)
@@ -19,7 +19,11 @@ namespace mailbox {
 STRATA_MAILBOX_WORDS(X)
 STRATA_MAILBOX_NUMBERS(X)
 #undef X
-inline constexpr int kBytes = 256;
+// Behind the numbers: per key of a getMany chunk {found, L0 index, length, codec, offset in the scratch buffer}.
+inline constexpr int kMany = 64;
+inline constexpr int kManyWords = 5;
+inline constexpr int kManyKeys = 128;
+inline constexpr int kBytes = (kMany + kManyWords * kManyKeys) * 4;
 }  // namespace mailbox
 
 // What a read found, in kStatus. Negative: the key is refused, or the table is closed.

@@ -44,6 +44,10 @@ class TableHandle {
   double* numbers() { return numbers_; }
   uint8_t* scratch() { return scratch_; }
   size_t scratch_bytes() const { return scratch_bytes_; }
+  void* ChunkMemory(size_t bytes) {
+    if (chunk_ == nullptr) chunk_.reset(new uint64_t[(bytes + 7) / 8]);
+    return chunk_.get();
+  }
   std::vector<uint8_t>& buffer() { return buffer_; }  // private copies on the way to or from strings
 
   // Calls `callback` on the isolate's loop after leases ended somewhere. One listener per handle.
@@ -70,6 +74,7 @@ class TableHandle {
   L0Index l0_;
   std::vector<std::unique_ptr<View>> views_;
   std::vector<uint8_t> buffer_;
+  std::unique_ptr<uint64_t[]> chunk_;
   napi_ref mailbox_ref_ = nullptr, scratch_ref_ = nullptr, callback_ref_ = nullptr;
   napi_async_context async_context_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;

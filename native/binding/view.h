@@ -9,6 +9,7 @@ namespace strata {
 // Reads (view_read.cc): return the value or nullptr with kStatus set.
 napi_value ViewGet(napi_env env, napi_callback_info info);
 napi_value ViewEntry(napi_env env, napi_callback_info info);
+napi_value ViewGetMany(napi_env env, napi_callback_info info);
 napi_value ViewHas(napi_env env, napi_callback_info info);
 
 // Writes (view_write.cc): kStatus is the native Status or a negative Found.

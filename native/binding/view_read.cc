@@ -1,4 +1,6 @@
 // Hot reads as raw Node-API functions: one argument in, the value or a mailbox status out.
+#include <algorithm>
+
 #include "binding/view.h"
 #include "table/read.h"
 
@@ -32,6 +34,7 @@ napi_value MakeString(napi_env env, TableHandle& handle, const Hit& hit) {
 
 // What one read found, before it is handed to JavaScript.
 struct Taken {
+  uint32_t scratch_at = 0;  // in: where free room in the scratch buffer begins
   Found found = Found::kMiss;
   napi_value value = nullptr;
   int l0_index = -1;
@@ -73,12 +76,12 @@ bool Take(napi_env env, TableHandle& handle, const Hit& hit, bool use_l0, bool t
     taken->found = taken->l0_index >= 0 ? Found::kReturnedKeep : Found::kReturned;
     return true;
   }
-  if (bytes > handle.scratch_bytes()) {
+  if (taken->scratch_at + uint64_t{bytes} > handle.scratch_bytes()) {
     taken->found = Found::kGrow;
     return true;
   }
   taken->found = Found::kScratch;
-  if (!handle.table().CopyValue(hit, handle.scratch())) return false;
+  if (!handle.table().CopyValue(hit, handle.scratch() + taken->scratch_at)) return false;
   if (keeps && take_place) taken->l0_index = handle.l0().Take(hit);
   return true;
 }
@@ -125,7 +128,67 @@ napi_value Deliver(napi_env, TableHandle& handle, const Taken& taken, Status sta
   return nullptr;
 }
 
+// A chunk of a getMany: keys first, so that the misses of all of them overlap.
+struct Chunk {
+  KeyBuffer keys[mailbox::kManyKeys];
+  Key table_keys[mailbox::kManyKeys];
+};
+
 }  // namespace
+
+// getMany(keys, results): reads up to kManyKeys keys from kInStart. Strings and nulls go into `results`; what else was
+// found is told per key behind kMany. kStatus: kReturned, or kBadKey with the key's place in kL0Index.
+napi_value ViewGetMany(napi_env env, napi_callback_info info) {
+  size_t argc = 2;
+  napi_value arguments[2];
+  void* data;
+  napi_get_cb_info(env, info, &argc, arguments, nullptr, &data);
+  auto* view = static_cast<View*>(data);
+  TableHandle& handle = *view->handle;
+  int32_t* words = handle.words();
+  if (handle.is_closed()) {
+    words[mailbox::kStatus] = static_cast<int32_t>(Found::kClosed);
+    return nullptr;
+  }
+  Table& table = handle.table();
+  uint32_t length = 0;
+  napi_get_array_length(env, arguments[0], &length);
+  const auto start = static_cast<uint32_t>(words[mailbox::kInStart]);
+  const uint32_t count = std::min<uint32_t>(length - std::min(start, length), mailbox::kManyKeys);
+  Chunk& chunk = *reinterpret_cast<Chunk*>(handle.ChunkMemory(sizeof(Chunk)));
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value element;
+    napi_get_element(env, arguments[0], start + i, &element);
+    if (!ReadKey(env, element, &chunk.keys[i])) {
+      words[mailbox::kStatus] = static_cast<int32_t>(Found::kBadKey);
+      words[mailbox::kL0Index] = static_cast<int32_t>(start + i);
+      return nullptr;
+    }
+    chunk.table_keys[i] = table.MakeKey(view->ns, chunk.keys[i].bytes, chunk.keys[i].size);
+    table.Prefetch(chunk.table_keys[i]);
+  }
+  for (uint32_t i = 0; i < count; i++) table.PrefetchRecord(chunk.table_keys[i]);
+  uint32_t scratch_at = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    Taken taken;
+    taken.scratch_at = scratch_at;
+    Status status = table.Read(handle.context(), chunk.table_keys[i], kReadFresh, [&](const Hit& hit) {
+      return Take(env, handle, hit, true, true, &taken);
+    });
+    int32_t* report = words + mailbox::kMany + i * mailbox::kManyWords;
+    report[0] = static_cast<int32_t>(status == Status::kOk ? taken.found : Found::kMiss);
+    if (status != Status::kOk) continue;
+    report[1] = taken.l0_index;
+    report[2] = static_cast<int32_t>(taken.length);
+    report[3] = taken.codec;
+    report[4] = static_cast<int32_t>(scratch_at);
+    if (taken.value != nullptr) napi_set_element(env, arguments[1], start + i, taken.value);
+    if (taken.found == Found::kScratch) scratch_at += (taken.length + 7) & ~7u;
+    if (taken.found == Found::kL0) handle.context().Count(Counter::l0_hits);
+  }
+  words[mailbox::kStatus] = static_cast<int32_t>(Found::kReturned);
+  return nullptr;
+}
 
 napi_value ViewGet(napi_env env, napi_callback_info info) {
   Call call;

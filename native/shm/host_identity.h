@@ -9,6 +9,9 @@
 
 namespace strata {
 
+// For people: liveness is decided by file locks.
+inline uint32_t ProcessId() { return static_cast<uint32_t>(getpid()); }
+
 // Hash of the kernel's boot id; monotonic times of different boots cannot be compared.
 uint64_t BootIdHash();
 

@@ -120,7 +120,22 @@ class Table {
   uint64_t PreciseNowMs(const ThreadContext& t) const {
     return PreciseNs() / 1000000 - start_ms_ + static_cast<uint64_t>(t.clock_offset_ms);
   }
-  void Prefetch(const Key& key) const { __builtin_prefetch(&buckets_[HashRange(key.hash, g_.bucket_count)]); }
+  void Prefetch(const Key& key) const {
+    const Bucket* bucket = &buckets_[HashRange(key.hash, g_.bucket_count)];
+    __builtin_prefetch(bucket);
+    __builtin_prefetch(reinterpret_cast<const uint8_t*>(bucket) + 64);
+  }
+  // Fetches the record of the first slot with the key's tag; call after the bucket's line has come.
+  void PrefetchRecord(const Key& key) const {
+    for (const auto& slot : buckets_[HashRange(key.hash, g_.bucket_count)].slots) {
+      SlotWord word{slot.load(kRelaxed)};  // a hint: nothing is decided on it
+      RecordPlace place;
+      if (word.tag() != HashTag(key.hash) || !Locate(word.location(), &place)) continue;
+      __builtin_prefetch(place.header);
+      __builtin_prefetch(reinterpret_cast<const uint8_t*>(place.header) + 64);
+      return;
+    }
+  }
   template <class Consume>
   Status Read(ThreadContext& t, const Key& key, uint32_t flags, Consume consume);
   // Copies a hit's value to `to` (header.value_bytes bytes). False if a run changed meanwhile.

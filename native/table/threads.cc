@@ -1,6 +1,5 @@
 // Thread slots: taken by a file lock, repaired by whoever proves their holder dead by obtaining that lock.
-#include <unistd.h>
-
+#include "shm/host_identity.h"
 #include "table/bucket.h"
 
 namespace strata {
@@ -35,7 +34,7 @@ Status Table::Register(ThreadContext& t) {
     t.incarnation = incarnation + 1;
     // SYNC(thread-slot): release. From here on this thread owns what carries the new incarnation.
     slot.state.store(SlotState(t.incarnation, true), kRelease);
-    slot.pid.store(static_cast<uint32_t>(getpid()), kRelaxed);
+    slot.pid.store(ProcessId(), kRelaxed);
     KILL_POINT(thread_registered);
     if (was_registered) {  // the lock was free, so the former holder is dead
       RepairThread(t, i, incarnation);

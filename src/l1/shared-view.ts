@@ -31,6 +31,7 @@ const IN_CODEC = 8
 const IN_CONDITION = 9
 const IN_FORCE = 10
 const IN_FLAGS = 11
+const IN_START = 12
 const VERSION = 16
 const SOFT_LEFT = 17
 const TOKEN = 18
@@ -39,11 +40,15 @@ const IN_GRACE = 21
 const IN_EXPECTED = 22
 const IN_LEASE_MS = 23
 const IN_TOKEN = 24
+const MANY = 64
+const MANY_WORDS = 5
+const MANY_KEYS = 128
 const INDICES = {
   kStatus: STATUS, kL0Index: L0_INDEX, kLength: LENGTH, kCodec: CODEC, kIsStale: IS_STALE, kFlag: FLAG,
-  kInCodec: IN_CODEC, kInCondition: IN_CONDITION, kInForce: IN_FORCE, kInFlags: IN_FLAGS,
+  kInCodec: IN_CODEC, kInCondition: IN_CONDITION, kInForce: IN_FORCE, kInFlags: IN_FLAGS, kInStart: IN_START,
   kVersion: VERSION, kSoftLeft: SOFT_LEFT, kToken: TOKEN, kInTtl: IN_TTL, kInGrace: IN_GRACE,
   kInExpected: IN_EXPECTED, kInLeaseMs: IN_LEASE_MS, kInToken: IN_TOKEN,
+  kMany: MANY, kManyWords: MANY_WORDS, kManyKeys: MANY_KEYS,
 }
 
 export class SharedView implements L1View {
@@ -102,7 +107,29 @@ export class SharedView implements L1View {
 
   getMany(keys: readonly string[]): unknown[] {
     this.#checkOpen()
-    return keys.map((key) => this.get(key))
+    const results: unknown[] = new Array(keys.length).fill(undefined)
+    const words = this.#words
+    for (let start = 0; start < keys.length; start += MANY_KEYS) {
+      words[IN_START] = start
+      this.#native.getMany(keys, results)
+      if (words[STATUS] !== RETURNED) this.#checked(keys[words[L0_INDEX]!] as string)
+      const end = Math.min(keys.length, start + MANY_KEYS)
+      // Bytes first: decoding may use the scratch buffer again, so what lies in it is taken out at once.
+      for (let i = start, at = MANY; i < end; i++, at += MANY_WORDS) {
+        const found = words[at]
+        if (found === RETURNED || found === MISS) continue
+        const index = words[at + 1]!
+        const kept = found === IN_L0 ? this.#l0[index] : undefined
+        if (kept !== undefined) results[i] = kept
+        else if (found === RETURNED_KEEP) this.#shared.l0.keep(index, results[i], words[at + 2]!)
+        else if (found === IN_SCRATCH) results[i] = this.#decode(index, words[at + 4]!, words[at + 2]!, words[at + 3]!)
+        else words[at] = GROW
+      }
+      for (let i = start, at = MANY; i < end; i++, at += MANY_WORDS) {
+        if (words[at] === GROW) results[i] = this.get(keys[i]!)
+      }
+    }
+    return results
   }
 
   set(key: string, value: unknown, life: Life, condition?: Condition): number {
@@ -214,7 +241,7 @@ export class SharedView implements L1View {
           this.#shared.l0.keep(index, result, bytes)
           return result
         case IN_SCRATCH:
-          return this.#decode(index, bytes, words[CODEC]!)
+          return this.#decode(index, 0, bytes, words[CODEC]!)
         case GROW:
           this.#shared.scratch = Buffer.from(new ArrayBuffer(2 ** Math.ceil(Math.log2(bytes))))
           this.#shared.native.setScratch(this.#shared.scratch.buffer as ArrayBuffer)
@@ -230,11 +257,11 @@ export class SharedView implements L1View {
     }
   }
 
-  #decode(index: number, bytes: number, codec: number): unknown {
+  #decode(index: number, at: number, bytes: number, codec: number): unknown {
     if (index >= 0) this.#shared.l0.drop(index)
     let value: unknown
     try {
-      value = decode(codec, this.#shared.scratch.subarray(0, bytes))
+      value = decode(codec, this.#shared.scratch.subarray(at, at + bytes))
     } catch (error) {
       // Bytes another version of the package wrote, or damage: absent for this reader.
       if (error instanceof CacheError && error.code === 'ERR_CACHE_PAYLOAD') return undefined

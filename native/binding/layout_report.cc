@@ -1,0 +1,73 @@
+#include "binding/layout_report.h"
+
+#include "shm/layout.h"
+
+namespace strata {
+namespace {
+
+struct Field {
+  const char* name;
+  size_t offset;
+  size_t bytes;
+};
+
+Napi::Object Describe(Napi::Env env, const char* name, size_t bytes, std::initializer_list<Field> fields) {
+  Napi::Object result = Napi::Object::New(env);
+  Napi::Array list = Napi::Array::New(env);
+  uint32_t n = 0;
+  for (const Field& field : fields) {
+    Napi::Object entry = Napi::Object::New(env);
+    entry.Set("name", field.name);
+    entry.Set("offset", static_cast<double>(field.offset));
+    entry.Set("bytes", static_cast<double>(field.bytes));
+    list[n++] = entry;
+  }
+  result.Set("struct", name);
+  result.Set("bytes", static_cast<double>(bytes));
+  result.Set("fields", list);
+  return result;
+}
+
+}  // namespace
+
+#define F(type, field) \
+  Field { #field, offsetof(type, field), sizeof(type::field) }
+
+Napi::Value DescribeLayout(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Napi::Array all = Napi::Array::New(env);
+  uint32_t n = 0;
+  using H = RegionHeader;
+  all[n++] = Describe(env, "RegionHeader", sizeof(H),
+                      {F(H, magic), F(H, layout_fingerprint), F(H, geometry), F(H, hash_seed), F(H, region_id),
+                       F(H, boot_id_hash), F(H, time_namespace), F(H, start_monotonic_ms), F(H, version_base),
+                       F(H, seal_sequence), F(H, lease_wake), F(H, janitor_wake), F(H, free_segments),
+                       F(H, name_pool_used), F(H, small_target), F(H, ghost_clock)});
+  using G = Geometry;
+  all[n++] = Describe(env, "Geometry", sizeof(G),
+                      {F(G, file_bytes), F(G, segment_shift), F(G, segment_count), F(G, bucket_count),
+                       F(G, thread_slots), F(G, ghost_count), F(G, average_entry_bytes), F(G, generations_at),
+                       F(G, threads_at), F(G, stats_at), F(G, segments_at), F(G, namespaces_at), F(G, names_at),
+                       F(G, interest_at), F(G, buckets_at), F(G, ghost_at), F(G, data_at)});
+  all[n++] = Describe(env, "Bucket", sizeof(Bucket),
+                      {F(Bucket, intent), F(Bucket, max_version), F(Bucket, frequency), F(Bucket, unused), F(Bucket, slots)});
+  using R = RecordHeader;
+  all[n++] = Describe(env, "RecordHeader", sizeof(R),
+                      {F(R, value_bytes), F(R, key_bytes), F(R, type), F(R, codec), F(R, ns), F(R, soft_high),
+                       F(R, hard_high), F(R, epoch), F(R, version), F(R, soft_low), F(R, hard_low)});
+  all[n++] = Describe(env, "LeaseBody", sizeof(LeaseBody), {F(LeaseBody, token), F(LeaseBody, granted_over)});
+  all[n++] = Describe(env, "RunHead", sizeof(RunHead), {F(RunHead, part_count), F(RunHead, head_bytes)});
+  all[n++] = Describe(env, "RunPart", sizeof(RunPart), {F(RunPart, segment), F(RunPart, generation)});
+  using S = Segment;
+  all[n++] = Describe(env, "Segment", sizeof(S),
+                      {F(S, state), F(S, seal_sequence), F(S, last_expiry), F(S, committed), F(S, live_bytes),
+                       F(S, home), F(S, run_segments), F(S, unused)});
+  using T = ThreadSlot;
+  all[n++] = Describe(env, "ThreadSlot", sizeof(T), {F(T, state), F(T, pid), F(T, bucket_hint), F(T, lease_counter)});
+  all[n++] = Describe(env, "ThreadStats", sizeof(ThreadStats), {F(ThreadStats, counters), F(ThreadStats, histograms)});
+  all[n++] = Describe(env, "NamespaceEntry", sizeof(NamespaceEntry),
+                      {F(NamespaceEntry, word), F(NamespaceEntry, epoch), F(NamespaceEntry, unused)});
+  return all;
+}
+
+}  // namespace strata
