@@ -148,8 +148,8 @@ export const OPTIONS = {
   l0: option({
     type: '{ maxItems, maxBytes } or false',
     levels: ['cache'],
-    default: { maxItems: 16_384, maxBytes: 32 * 1024 * 1024 } as false | { maxItems: number; maxBytes: number },
-    shownDefault: "{ maxItems: 16384, maxBytes: '32mb' }",
+    default: { maxItems: 131_072, maxBytes: 64 * 1024 * 1024 } as false | { maxItems: number; maxBytes: number },
+    shownDefault: "{ maxItems: 131072, maxBytes: '64mb' }",
     doc: 'Sizes of the table of decoded objects in each isolate. `false` decodes on every read.',
     parse: parseL0,
   }),
@@ -238,7 +238,7 @@ function parseL0(given: L0Options | false, name: string): false | { maxItems: nu
     }
   }
   return {
-    maxItems: parseWhole(given.maxItems ?? 16_384, `${name}.maxItems`, 1, 2 ** 26),
+    maxItems: parseWhole(given.maxItems ?? 131_072, `${name}.maxItems`, 1, 2 ** 26),
     maxBytes: parseSize(given.maxBytes ?? 32 * 1024 * 1024, `${name}.maxBytes`),
   }
 }

@@ -20,10 +20,12 @@ inline uint64_t HashKey(uint64_t seed, uint32_t ns, const uint8_t* key, size_t b
   constexpr uint64_t kA = 0x9e3779b97f4a7c15u, kB = 0xd6e8feb86659fd93u, kC = 0xa0761d6478bd642fu;
   auto word = [](const uint8_t* p) { uint64_t v; std::memcpy(&v, p, 8); return v; };
   auto half = [](const uint8_t* p) { uint32_t v; std::memcpy(&v, p, 4); return uint64_t{v}; };
+  // No factor may be known to who chooses the key: he could make it zero, and the other factor would not count.
+  const uint64_t secret = MultiplyFold(seed ^ kC, kA);
   uint64_t h = seed ^ MultiplyFold(ns ^ kA, bytes ^ kB);
   size_t left = bytes;
   while (left > 16) {
-    h = MultiplyFold(word(key) ^ kB, word(key + 8) ^ h);
+    h = MultiplyFold(word(key) ^ secret, word(key + 8) ^ h);
     key += 16;
     left -= 16;
   }
@@ -37,7 +39,7 @@ inline uint64_t HashKey(uint64_t seed, uint32_t ns, const uint8_t* key, size_t b
   } else if (left > 0) {
     a = (uint64_t{key[0]} << 16) | (uint64_t{key[left >> 1]} << 8) | key[left - 1];
   }
-  return MultiplyFold(kC ^ bytes, MultiplyFold(a ^ kC, b ^ h) ^ seed);
+  return MultiplyFold(kC ^ bytes, MultiplyFold(a ^ secret, b ^ h) ^ seed);
 }
 
 inline uint16_t HashTag(uint64_t hash) { return static_cast<uint16_t>(hash); }

@@ -6,7 +6,8 @@
 
 #include <bit>
 #include <cstdint>
-#include <vector>
+#include <cstdlib>
+#include <memory>
 
 #include "table/table.h"
 
@@ -16,9 +17,9 @@ class L0Index {
  public:
   // `max_items` is rounded up to a power of two; 0 turns the index off.
   explicit L0Index(uint32_t max_items)
-      : sets_(max_items == 0 ? 0 : std::bit_ceil((max_items + 3) / 4)), tags_(sets_ * 4), hot_(sets_ * 4) {}
+      : sets_(max_items == 0 ? 0 : std::bit_ceil((max_items + 3) / 4)), tags_(Zeroed<Tag>(sets_ * 4)), hot_(Zeroed<uint8_t>(sets_ * 4)) {}
 
-  uint32_t capacity() const { return static_cast<uint32_t>(tags_.size()); }
+  uint32_t capacity() const { return sets_ * 4; }
 
   // Index of the decoded value, or -1.
   int Find(const Hit& hit) {
@@ -58,13 +59,21 @@ class L0Index {
     uint32_t generation = 0;
     uint32_t unused = 0;
   };
+  struct Freer {
+    void operator()(void* memory) const { std::free(memory); }
+  };
+  // Pages of a place never used cost nothing.
+  template <class T>
+  static T* Zeroed(size_t count) {
+    return static_cast<T*>(std::calloc(count + 1, sizeof(T)));
+  }
   uint32_t SetOf(uint32_t slot) const {
     return static_cast<uint32_t>((uint64_t{slot * 2654435761u} * sets_) >> 32) * 4;
   }
 
   uint32_t sets_;
-  std::vector<Tag> tags_;
-  std::vector<uint8_t> hot_;
+  std::unique_ptr<Tag[], Freer> tags_;
+  std::unique_ptr<uint8_t[], Freer> hot_;
   uint32_t turn_ = 0;
 };
 

@@ -14,6 +14,8 @@ template <class Consume>
 Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume consume) {
   const uint32_t bucket_index = HashRange(key.hash, g_.bucket_count);
   Bucket& bucket = buckets_[bucket_index];
+  // The second line of the bucket comes while the first is searched.
+  __builtin_prefetch(reinterpret_cast<const uint8_t*>(&bucket) + kLine);
   const uint16_t tag = HashTag(key.hash);
   for (int attempt = 0; attempt < kReadAttempts; attempt++) {
     bool restart = false;
@@ -24,6 +26,8 @@ Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume con
       if (!Locate(word.location(), &hit.place)) continue;
       // The generation first, then the slot again: while a slot holds a location, the record there is valid in
       // the current generation. Without the second load a paused reader could accept reused bytes.
+      __builtin_prefetch(hit.place.header);
+      __builtin_prefetch(reinterpret_cast<const uint8_t*>(hit.place.header) + kLine);
       hit.generation = generations_[hit.place.segment].load(kAcquire);  // SYNC(reclaim-gen)
       SlotWord second{bucket.slots[i].load(kAcquire)};                  // SYNC(slot-publish)
       if (second.location() != word.location()) {

@@ -69,6 +69,7 @@ struct WriteOptions {
   uint64_t hard_ms = 0;
   Condition condition = Condition::kNone;
   uint64_t expected = 0;       // version or location
+  uint64_t seen_version = 0;   // kLocation: of the value seen there, as the place may be used again
   uint64_t keep_version = 0;   // touch: the version the copy keeps
   uint64_t lease_token = 0;    // publish
 };

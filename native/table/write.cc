@@ -99,7 +99,9 @@ Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, const
     bool holds = true;
     if (options.condition == Condition::kAbsent) holds = !usable;
     if (options.condition == Condition::kVersion) holds = usable && k.value.version == options.expected;
-    if (options.condition == Condition::kLocation) holds = usable && k.value_place.location == options.expected;
+    if (options.condition == Condition::kLocation) {
+      holds = usable && k.value_place.location == options.expected && k.value.version == options.seen_version;
+    }
     if (!holds) {
       status = Status::kConflict;
       return {};
@@ -218,6 +220,7 @@ Status Table::Rewrite(ThreadContext& t, const Key& key, bool keep_version, NewLi
     new_life(&options);
     options.condition = Condition::kLocation;
     options.expected = seen.place.location;
+    options.seen_version = seen.header.version;
     options.keep_version = keep_version ? seen.header.version : 0;
     Status status = Write(t, key, copy.get(), seen.header.value_bytes, options, nullptr);
     if (status != Status::kConflict) return status;  // a conflict means that somebody else's write went through

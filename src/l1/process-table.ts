@@ -13,6 +13,7 @@ export class ProcessL1 implements L1Table {
   readonly root: ProcessView
   readonly #store: ProcessStore
   readonly #memoryBytes: number
+  #loadMs = 0
 
   /** `memory` bounds keys, payloads and their bookkeeping together, in bytes. */
   constructor(options: { memory: number }) {
@@ -28,12 +29,16 @@ export class ProcessL1 implements L1Table {
       liveBytes: entries.calculatedSize,
       memoryBytes: this.#memoryBytes,
       ...counters,
-      detail: {},
+      detail: { loadMs: this.#loadMs },
     }
   }
 
   onLeaseEnd(listener: () => void): () => void {
     return this.#open().leases.listen(listener)
+  }
+
+  recordLoad(ms: number): void {
+    this.#loadMs += ms
   }
 
   advanceClock(ms: number): void {

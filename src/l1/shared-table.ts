@@ -120,6 +120,10 @@ export class SharedL1 implements L1Table {
     return () => this.#listeners.delete(listener)
   }
 
+  recordLoad(ms: number): void {
+    if (!this.#shared.isClosed) this.#shared.native.recordLoad(ms)
+  }
+
   advanceClock(ms: number): void {
     this.#checkOpen()
     this.#shared.native.advanceClock(ms)

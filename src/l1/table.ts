@@ -114,6 +114,8 @@ export interface L1Table {
    * ended, in whatever process. Spurious calls are allowed. Returns the function that stops it.
    */
   onLeaseEnd(listener: () => void): () => void
+  /** Tells how long a loader ran, for the statistics. Milliseconds. */
+  recordLoad(ms: number): void
   /** Moves this isolate's notion of now forward. For tests. */
   advanceClock(ms: number): void
   /** After it every other call throws ERR_CLOSED. `unlink` also removes the region's name. */

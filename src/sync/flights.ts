@@ -47,8 +47,10 @@ export class Flights {
   readonly #followerByLease = new Map<LeaseToken, Promise<unknown>>()
   readonly #heldBack = new Map<NodeJS.Timeout, () => void>()
   readonly #waiters: LeaseWaiters
+  readonly #table: L1Table
 
   constructor(table: L1Table) {
+    this.#table = table
     this.#waiters = new LeaseWaiters(table)
   }
 
@@ -94,8 +96,10 @@ export class Flights {
 
   async #fly(call: LoadCall, lease: LeaseToken): Promise<unknown> {
     const { view, key, loader, terms } = call
+    const startMs = performance.now()
     try {
       const value = await run(loader, key)
+      this.#table.recordLoad(performance.now() - startMs)
       unlessClosed(() => {
         if (value === undefined) view.abandon(key, lease)
         else view.publish(key, lease, value, terms.life)

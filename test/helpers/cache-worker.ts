@@ -16,6 +16,7 @@ export type Outcome = { value: unknown } | { error: { name: string; message: str
 
 export type Report =
   | { id: number; result: unknown }
+  | { id: number; refused: string }
   /** A loader run has begun; the number is for `finish`. */
   | { loading: number }
   | { settled: Settled }
@@ -77,8 +78,13 @@ async function obey(order: Order): Promise<unknown> {
 }
 
 async function receive(order: Order): Promise<void> {
-  const result = await obey(order)
-  if ('id' in order) report({ id: order.id, result })
+  try {
+    const result = await obey(order)
+    if ('id' in order) report({ id: order.id, result })
+  } catch (error) {
+    if (!('id' in order)) throw error
+    report({ id: order.id, refused: String(error) })
+  }
 }
 
 if (parentPort !== null) {

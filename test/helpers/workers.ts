@@ -5,6 +5,7 @@ import { Worker } from 'node:worker_threads'
 import type { CacheOptions } from '../../src'
 import type { Order, Outcome, Report, Settled } from './cache-worker'
 import { uniqueName, withDirectory } from './cache'
+import { type Deferred, deferred } from './deferred'
 import { until } from './until'
 
 const SCRIPT = join(__dirname, 'cache-worker.js')
@@ -18,21 +19,24 @@ export class CacheWorker {
   readonly #unfinished: number[] = []
   /** How its calls of `load` ended, in order. */
   readonly settled: Settled[] = []
-  readonly #answerById = new Map<number, (result: unknown) => void>()
+  readonly #answerById = new Map<number, Deferred<unknown>>()
   readonly #host: ChildProcess | Worker
   #lastId = 0
 
   constructor(kind: 'process' | 'thread') {
     this.#host = kind === 'process' ? fork(SCRIPT, { serialization: 'advanced' }) : new Worker(SCRIPT)
     this.#host.on('message', (message: Report) => this.#hear(message))
+    this.#host.on('exit', () => {
+      for (const answer of this.#answerById.values()) answer.reject(new Error('the worker is gone'))
+    })
   }
 
   ask(order: Told): Promise<unknown> {
     const id = ++this.#lastId
-    return new Promise((resolve) => {
-      this.#answerById.set(id, resolve)
-      this.#send({ ...order, id } as Order)
-    })
+    const answer = deferred<unknown>()
+    this.#answerById.set(id, answer)
+    this.#send({ ...order, id } as Order)
+    return answer.promise
   }
 
   /** Starts calls of getOrSet; resolves when they are under way. */
@@ -63,6 +67,13 @@ export class CacheWorker {
     }
   }
 
+  #answer(message: Extract<Report, { id: number }>): void {
+    const answer = this.#answerById.get(message.id)
+    this.#answerById.delete(message.id)
+    if ('refused' in message) answer?.reject(new Error(message.refused))
+    else answer?.resolve(message.result)
+  }
+
   #send(order: Order): void {
     if (this.#host instanceof Worker) this.#host.postMessage(order)
     else this.#host.send(order)
@@ -73,7 +84,7 @@ export class CacheWorker {
       this.runCount++
       this.#unfinished.push(message.loading)
     } else if ('settled' in message) this.settled.push(message.settled)
-    else this.#answerById.get(message.id)?.(message.result)
+    else this.#answer(message)
   }
 }
 

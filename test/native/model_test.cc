@@ -51,7 +51,7 @@ class Differential {
     return value;
   }
   void Note(const std::string& what) {
-    last_.push_back("t+" + std::to_string(jumps_) + " session " + std::to_string(session_) + " " + what);
+    last_.push_back("t+" + std::to_string(jumps_) + " session " + std::to_string(session_) + " space " + std::to_string(space_) + " " + what);
     if (last_.size() > 30) last_.pop_front();
   }
   void Expect(bool holds, const char* what, int line) {
@@ -162,7 +162,11 @@ void Differential::Touch(ModelKey& k) {
 void Differential::ExpireOne(ModelKey& k) {
   Status status = table_->Expire(session().context(), TableKey());
   Note("expire " + name_ + " -> " + StatusName(status));
-  if (may_miss_ && status != Status::kOk) return RemoveAll(k);
+  if (may_miss_ && status == Status::kNoRoom) return RemoveAll(k);
+  if (may_miss_ && status == Status::kMiss) {
+    k.value.is_there = false;
+    return;
+  }
   EXPECT(status == (Usable(k.value, moment_) ? Status::kOk : Status::kMiss));
   if (status != Status::kOk) {
     if (!k.value.is_there) k.lease.is_there = false;
@@ -207,8 +211,10 @@ void Differential::Acquire(ModelKey& k) {
     // Only what is gone explains another answer.
     if (wanted == Status::kMiss) k.value.is_there = false;
     if (status == Status::kOk) k.lease.is_there = false;
-    wanted = status == Status::kOk ? Status::kOk
-             : Live(k, moment_, session_lives_) ? Status::kLeaseBusy : Status::kFlightFailed;
+    const ModelLease& l = k.lease;
+    if (status == Status::kOk) wanted = Status::kOk;
+    else if (l.is_error) wanted = Status::kFlightFailed;
+    else if (l.is_there && l.epoch == moment_.epoch && moment_.now < l.hard) wanted = Status::kLeaseBusy;
   }
   EXPECT(status == wanted);
   if (status == Status::kMiss) EXPECT(fresh);

@@ -1,0 +1,66 @@
+/** The contract between a benchmark, the processes that run it and the report. */
+import type { Chart } from './chart'
+import type { Table } from './table'
+
+/** One measurement of one subject under one set of conditions. */
+export interface Job {
+  trial: string
+  subject: string
+}
+
+/** What a fresh process is told besides its job. */
+export interface Conditions {
+  isQuick: boolean
+  round: number
+  /** An empty directory in memory, removed when the process is gone. */
+  scratch: string
+  /** Arguments of the command line that are no names of benchmarks. */
+  paths: string[]
+  redis?: { port: number; socket: string }
+}
+
+export type Metrics = Record<string, number>
+
+/** The samples of a job, one per round; null where a round gave none. */
+export interface Row extends Job {
+  samples: Record<string, (number | null)[]>
+}
+
+export interface NotMeasured extends Job {
+  reason: string
+}
+
+export interface Results {
+  bench: string
+  title: string
+  command: string
+  date: string
+  machine: Record<string, string | number>
+  rounds: number
+  isQuick: boolean
+  rows: Row[]
+  notMeasured: NotMeasured[]
+  /** Loads of the machine at begin and end, so that a disturbed run can be told. */
+  loadAverage: [begin: number, end: number]
+  seconds: number
+}
+
+export interface SubBench {
+  name: string
+  title: string
+  /** One or two sentences that open the report. */
+  about: string
+  rounds: number
+  /** All jobs of a round; those of one trial stand together and are run in turn. */
+  plan(conditions: Omit<Conditions, 'round' | 'scratch'>): Job[]
+  /** Runs in a process of its own. Throws `Unavailable` where the subject cannot be measured here. */
+  measure(job: Job, conditions: Conditions): Promise<Metrics>
+  tables(results: Results): Table[]
+  charts(results: Results): Chart[]
+  /** Longest a job may take. */
+  deadlineS?: number
+  needsRedis?: boolean
+}
+
+/** The subject cannot be measured on this machine; the message says why. */
+export class Unavailable extends Error {}

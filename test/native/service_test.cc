@@ -1,0 +1,147 @@
+// The janitor and the waker across processes.
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include "service/service.h"
+#include "shm/futex.h"
+#include "test/native/fixture.h"
+
+namespace strata::test {
+namespace {
+
+// Waits for `holds` with a deadline; true if it came to hold.
+template <class Holds>
+bool Until(Holds holds, uint32_t deadline_ms = 20000) {
+  static Atomic<uint32_t> never{0};
+  for (const uint64_t end = PreciseNs() + uint64_t{deadline_ms} * 1000000; !holds();) {
+    if (PreciseNs() > end) return false;
+    FutexWait(never, 0, 1);
+  }
+  return true;
+}
+
+struct Signs {
+  Atomic<uint32_t> ready, calls, is_janitor;
+};
+
+Signs* MakeSigns() {
+  return static_cast<Signs*>(mmap(nullptr, sizeof(Signs), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+}
+
+#if !defined(__SANITIZE_THREAD__)  // threads after fork of a threaded process are beyond it
+TEST("service: a listener in another process hears of a lease's end") {
+  Directory dir;
+  auto table = OpenTable(dir.path(), {2u << 20, 256, 4096});
+  Signs* signs = MakeSigns();
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    auto own = OpenTable(dir.path());
+    Service service(own.get());
+    Session s(*own);
+    service.AddListener([signs] { signs->calls.fetch_add(1); });
+    uint64_t token = 0;
+    while (s.Acquire("k", &token) != Status::kLeaseBusy) sched_yield();  // announces the wait
+    signs->ready.store(1);
+    const bool heard = Until([signs] { return signs->calls.load() > 0; });
+    _exit(heard ? 0 : 1);
+  }
+  {
+    Session s(*table);
+    uint64_t token = 0;
+    CHECK_EQ(s.Acquire("k", &token, 60000), Status::kOk);
+    CHECK(Until([signs] { return signs->ready.load() == 1; }));
+    CHECK_EQ(s.Publish("k", token, "value"), Status::kOk);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  CHECK_EQ(status, 0);
+  munmap(signs, sizeof(Signs));
+}
+
+TEST("service: the janitor's work passes on when its process is killed") {
+  Directory dir;
+  auto table = OpenTable(dir.path(), {2u << 20, 256, 4096});
+  Signs* signs = MakeSigns();
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    alarm(60);
+    auto own = OpenTable(dir.path());
+    Service service(own.get());
+    Session s(*own);
+    s.Set("left", "behind");
+    for (;;) {
+      signs->is_janitor.store(service.is_janitor());
+      sched_yield();
+    }
+  }
+  CHECK(Until([signs] { return signs->is_janitor.load() == 1; }));
+  {
+    Service service(table.get());
+    Session s(*table);
+    uint64_t token = 0;
+    CHECK_EQ(s.Acquire("k", &token), Status::kOk);
+    CHECK(!service.is_janitor());
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    CHECK(Until([&service] { return service.is_janitor(); }));
+    // The new janitor also repairs what the dead one's process left.
+    CHECK(Until([&] { return table->Audit(s.context()).owned_by_dead == 0; }));
+  }
+  munmap(signs, sizeof(Signs));
+}
+#endif
+
+TEST("service: a listener hears of an end right after it was added") {
+  Directory dir;
+  auto table = OpenTable(dir.path(), {2u << 20, 256, 4096});
+  for (int i = 0; i < 20; i++) {
+    Atomic<uint32_t> calls{0};
+    Service service(table.get());
+    service.AddListener([&calls] { calls.fetch_add(1); });
+    table->WakeAllWaiters();
+    CHECK(Until([&calls] { return calls.load() > 0; }));
+  }
+}
+
+TEST("service: a removed listener does not run") {
+  Directory dir;
+  auto table = OpenTable(dir.path(), {2u << 20, 256, 4096});
+  Service service(table.get());
+  Atomic<uint32_t> kept{0};
+  service.AddListener([&kept] { kept.fetch_add(1); });
+  for (int i = 0; i < 50; i++) {
+    auto calls = std::make_unique<Atomic<uint32_t>>(0);
+    int id = service.AddListener([&calls] { calls->fetch_add(1); });
+    table->WakeAllWaiters();
+    service.RemoveListener(id);
+    calls.reset();
+  }
+  CHECK(Until([&kept] { return kept.load() > 0; }));
+}
+
+TEST("service: the janitor keeps segments free and ends what expired") {
+  Directory dir;
+  auto table = OpenTable(dir.path(), {2u << 20, 256, 4096});
+  Service service(table.get());
+  Session s(*table);
+  CHECK(Until([&service] { return service.is_janitor(); }));
+  for (int i = 0; i < 20000; i++) s.Set("key" + std::to_string(i), std::string(200, 'v'));
+  CHECK(Until([&table] { return table->FreeSegments() >= table->FreeTarget(); }));
+  table->ClearNamespace(0);
+  WriteOptions life;
+  life.hard_ms = table->NowMs(s.context()) + 20;
+  for (int i = 0; i < 2000; i++) s.Set("short" + std::to_string(i), std::string(200, 'v'), life);
+  const uint32_t all = table->geometry().segment_count;
+  CHECK(Until([&] {
+    s.Set("one more", "to wake it");
+    AuditReport report = table->Audit(s.context());
+    return report.segments_free > all / 4;
+  }));
+}
+
+}  // namespace
+}  // namespace strata::test
