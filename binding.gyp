@@ -11,7 +11,7 @@
     'native_test_sources': [
       'test/native/main.cc', 'test/native/fixture.cc', 'test/native/workload.cc', 'test/native/table_test.cc',
       'test/native/hash_test.cc', 'test/native/core_test.cc', 'test/native/region_files.cc', 'test/native/region_test.cc', 'test/native/space_test.cc',
-      'test/native/service_test.cc',
+      'test/native/service_test.cc', 'test/native/fuzz_test.cc',
       'test/native/model_test.cc', 'test/native/stress_test.cc',
     ],
     'kill_harness_sources': [

@@ -60,6 +60,8 @@ export interface SubBench {
   /** Longest a job may take. */
   deadlineS?: number
   needsRedis?: boolean
+  /** Runs only when it is named. */
+  isOnRequest?: boolean
 }
 
 /** The subject cannot be measured on this machine; the message says why. */

@@ -29,12 +29,20 @@ const SIZES: Record<DatasetName, [label: string, kind: Dataset['kind'], valueByt
 
 export const labelOf = (name: DatasetName): string => SIZES[name][0]
 
-export function dataset(name: DatasetName, isQuick = false, count?: number): Dataset {
-  const [label, kind, valueBytes, fullCount] = SIZES[name]
-  const total = count ?? (isQuick ? fullCount / 10 : fullCount)
-  const keys = new Keys(total)
+/** A tenth of the entries for a quick run. */
+export function dataset(name: DatasetName, isQuick: boolean): Dataset {
+  const [label, kind, valueBytes, count] = SIZES[name]
+  return datasetOf(name, label, kind, valueBytes, isQuick ? count / 10 : count)
+}
+
+export function stringsOf(valueBytes: number, count: number): Dataset {
+  return datasetOf('s64', `${valueBytes} B string`, 'string', valueBytes, count)
+}
+
+function datasetOf(name: DatasetName, label: string, kind: Dataset['kind'], valueBytes: number, count: number): Dataset {
+  const keys = new Keys(count)
   const value = kind === 'object' ? objectValue : kind === 'string' ? stringValues(valueBytes) : bufferValues(valueBytes)
-  return { name, label, kind, count: total, valueBytes, entryBytes: valueBytes + keys.meanBytes, keys, value }
+  return { name, label, kind, count, valueBytes, entryBytes: valueBytes + keys.meanBytes, keys, value }
 }
 
 /** Keys of 11 to 37 characters, as `user:100017:profile`. */
@@ -54,7 +62,7 @@ export class Keys {
 
   /** A string nobody has seen before: flat, its hash not yet computed, like one cut from a request. */
   fresh(id: number): string {
-    return this.#bytes.latin1Slice(this.#ends[id]!, this.#ends[id + 1]!)
+    return this.#bytes.toString('latin1', this.#ends[id]!, this.#ends[id + 1]!)
   }
 }
 
@@ -71,7 +79,7 @@ export function uniformIds(count: number, seed = 2): Uint32Array {
 /** True if a value is whole: text and bytes carry the same stamp at both ends. */
 export function isWhole(value: unknown): boolean {
   if (typeof value === 'string') return value.slice(0, 12) === value.slice(-12)
-  if (Buffer.isBuffer(value)) return value.latin1Slice(0, 12) === value.latin1Slice(value.length - 12)
+  if (Buffer.isBuffer(value)) return value.compare(value, value.length - 12, value.length, 0, 12) === 0
   const object = value as { id?: number; check?: number }
   return typeof object === 'object' && object !== null && object.check === (object.id! ^ 0x5bd1e995)
 }
@@ -81,15 +89,15 @@ function stamped(bytes: number): (id: number, edition: number) => Buffer {
   for (let i = 0; i < bytes; i++) template[i] = 97 + ((i * 7) % 26)
   return (id, edition) => {
     const stamp = `${String(id).padStart(8, '0')}${String(edition % 10_000).padStart(4, '0')}`
-    template.latin1Write(stamp, 0)
-    template.latin1Write(stamp, bytes - 12)
+    template.write(stamp, 0, 'latin1')
+    template.write(stamp, bytes - 12, 'latin1')
     return template
   }
 }
 
 function stringValues(bytes: number): Dataset['value'] {
   const stamp = stamped(bytes)
-  return (id, edition = 0) => stamp(id, edition).latin1Slice(0, bytes)
+  return (id, edition = 0) => stamp(id, edition).toString('latin1')
 }
 
 function bufferValues(bytes: number): Dataset['value'] {

@@ -5,7 +5,7 @@ import type { Conditions } from '../sub-bench'
 import type { Dataset } from '../workload'
 import { type OpenSubject, type Room, type Subject, regionBytes } from './subject'
 
-function regionOf(data: Dataset, { scratch }: Conditions, { factor }: Room) {
+export function regionOf(data: Dataset, { scratch }: Conditions, { factor }: Room) {
   return {
     name: 'bench', dir: scratch,
     memory: regionBytes(data, data.count * factor),

@@ -45,7 +45,7 @@ struct Taken {
 };
 
 // The consumer of a read: keeps to private memory, since the bytes are only proven whole after it returns.
-bool Take(napi_env env, TableHandle& handle, const Hit& hit, bool use_l0, bool take_place, Taken* taken) {
+bool Take(napi_env env, TableHandle& handle, uint64_t hash, const Hit& hit, bool use_l0, bool take_place, Taken* taken) {
   const uint32_t bytes = hit.header.value_bytes;
   if (bytes > kMaxValueBytes) return false;
   const auto codec = static_cast<Codec>(hit.header.codec);
@@ -63,7 +63,7 @@ bool Take(napi_env env, TableHandle& handle, const Hit& hit, bool use_l0, bool t
   }
   const bool keeps = is_string ? bytes > kFreshStringBytes : codec != Codec::kBytes;
   if (use_l0 && keeps) {
-    taken->l0_index = handle.l0().Find(hit);
+    taken->l0_index = handle.l0().Find(hash, hit);
     if (taken->l0_index >= 0) {
       taken->found = Found::kL0;
       return true;
@@ -72,7 +72,7 @@ bool Take(napi_env env, TableHandle& handle, const Hit& hit, bool use_l0, bool t
   if (is_string) {
     taken->value = MakeString(env, handle, hit);
     if (taken->value == nullptr) return false;
-    if (keeps && take_place) taken->l0_index = handle.l0().Take(hit);
+    if (keeps && take_place) taken->l0_index = handle.l0().Take(hash, hit);
     taken->found = taken->l0_index >= 0 ? Found::kReturnedKeep : Found::kReturned;
     return true;
   }
@@ -82,7 +82,7 @@ bool Take(napi_env env, TableHandle& handle, const Hit& hit, bool use_l0, bool t
   }
   taken->found = Found::kScratch;
   if (!handle.table().CopyValue(hit, handle.scratch() + taken->scratch_at)) return false;
-  if (keeps && take_place) taken->l0_index = handle.l0().Take(hit);
+  if (keeps && take_place) taken->l0_index = handle.l0().Take(hash, hit);
   return true;
 }
 
@@ -166,6 +166,7 @@ napi_value ViewGetMany(napi_env env, napi_callback_info info) {
     }
     chunk.table_keys[i] = table.MakeKey(view->ns, chunk.keys[i].bytes, chunk.keys[i].size);
     table.Prefetch(chunk.table_keys[i]);
+    handle.l0().Prefetch(chunk.table_keys[i].hash);
   }
   for (uint32_t i = 0; i < count; i++) table.PrefetchRecord(chunk.table_keys[i]);
   uint32_t scratch_at = 0;
@@ -173,7 +174,7 @@ napi_value ViewGetMany(napi_env env, napi_callback_info info) {
     Taken taken;
     taken.scratch_at = scratch_at;
     Status status = table.Read(handle.context(), chunk.table_keys[i], kReadFresh, [&](const Hit& hit) {
-      return Take(env, handle, hit, true, true, &taken);
+      return Take(env, handle, chunk.table_keys[i].hash, hit, true, true, &taken);
     });
     int32_t* report = words + mailbox::kMany + i * mailbox::kManyWords;
     report[0] = static_cast<int32_t>(status == Status::kOk ? taken.found : Found::kMiss);
@@ -196,9 +197,10 @@ napi_value ViewGet(napi_env env, napi_callback_info info) {
   TableHandle& handle = *call.view->handle;
   const bool timed = ++handle.sample % TableHandle::kSampleEvery == 0;
   const uint64_t start = timed ? PreciseNs() : 0;
+  handle.l0().Prefetch(call.table_key.hash);
   Taken taken;
   Status status = handle.table().Read(handle.context(), call.table_key, kReadFresh, [&](const Hit& hit) {
-    return Take(env, handle, hit, true, true, &taken);
+    return Take(env, handle, call.table_key.hash, hit, true, true, &taken);
   });
   if (timed) handle.context().Record(Histogram::kGet, PreciseNs() - start);
   return Deliver(env, handle, taken, status);
@@ -213,7 +215,7 @@ napi_value ViewEntry(napi_env env, napi_callback_info info) {
   const bool past_l0 = (flags & 0x100) != 0;
   Taken taken;
   Status status = handle.table().Read(handle.context(), call.table_key, flags & 0xff, [&](const Hit& hit) {
-    return Take(env, handle, hit, !past_l0, (flags & kReadQuiet) == 0, &taken);
+    return Take(env, handle, call.table_key.hash, hit, !past_l0, (flags & kReadQuiet) == 0, &taken);
   });
   if (status == Status::kOk) {
     const uint64_t now = handle.table().NowMs(handle.context());

@@ -28,11 +28,11 @@ Status Table::NamespaceId(const std::string& name, uint32_t parent, uint32_t* id
     uint64_t word = entry.load(kAcquire);  // SYNC(namespace)
     if (word == 0) {
       if (offset == ~0u) {
-        offset = region_->header().name_pool_used.fetch_add(length, kRelaxed);
-        if (offset > kNamePoolBytes - length) {
-          region_->header().name_pool_used.fetch_sub(length, kRelaxed);
-          return Status::kNamespaceLimit;
-        }
+        auto& used = region_->header().name_pool_used;
+        offset = used.load(kRelaxed);
+        do {  // never taken back: what another took meanwhile may lie behind it
+          if (offset > kNamePoolBytes - length) return Status::kNamespaceLimit;
+        } while (!used.compare_exchange_weak(offset, offset + length, kRelaxed, kRelaxed));
         CopyShared(region_->names() + offset, name.data(), length);
       }
       KILL_POINT(namespace_named);

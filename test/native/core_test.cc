@@ -262,18 +262,18 @@ TEST("namespaces: a full pool of names refuses, it does not overwrite") {
     auto table = OpenTable(dir.path(), {1u << 20, 1024, 4096});
     auto& used = table->region().header().name_pool_used;
     uint32_t id = 0;
-    for (uint32_t i = 0; used.load() + 128 + 250 <= kNamePoolBytes; i++) {
+    for (uint32_t i = 0; used.load() + 128 + 90 <= kNamePoolBytes; i++) {
       std::string name = std::to_string(i);
       name.resize(128, '-');
       CHECK_EQ(table->NamespaceId(name, 0, &id), Status::kOk);
     }
-    // Two ask for what no longer fits, while a third fills the rest with short names.
+    // Two ask for what soon no longer fits, while a third fills the rest with short names.
     Atomic<uint32_t> stop{0};
     std::vector<std::thread> threads;
     for (int t = 0; t < 2; t++) {
       threads.emplace_back([&table, &stop, t] {
         uint32_t ignored = 0;
-        const std::string name = "long" + std::to_string(t) + std::string(t == 0 ? 120 : 20, 'x');
+        const std::string name = "long" + std::to_string(t) + std::string(t == 0 ? 120 : 100, 'x');
         while (stop.load() == 0) table->NamespaceId(name, 0, &ignored);
       });
     }

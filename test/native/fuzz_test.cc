@@ -1,0 +1,212 @@
+// Broken bytes anywhere in a live region: answers may be wrong misses, but nothing crashes and nothing loops.
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+#include <cstring>
+
+#include "test/native/fixture.h"
+#include "test/native/options.h"
+#include "test/native/region_files.h"
+
+namespace strata::test {
+namespace {
+
+constexpr RegionOptions kSmall{1u << 20, 600, 4096};
+constexpr uint32_t kKeys = 150;
+
+class Fuzz {
+ public:
+  explicit Fuzz(uint64_t seed) : random_(seed * 0x9e3779b97f4a7c15u | 1) {}
+
+  uint32_t Below(uint64_t n) {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 7;
+    random_ ^= random_ << 17;
+    return static_cast<uint32_t>((random_ >> 32) * n >> 32);
+  }
+
+  void Work(Table& table, ThreadContext& t, int operations) {
+    for (int n = 0; n < operations; n++) {
+      const std::string name = "key" + std::to_string(Below(kKeys)) + std::string(Below(20) == 0 ? 400 : 0, 'k');
+      const uint32_t ns = Below(4) == 0 ? Below(6) : 0;
+      const Key key = table.MakeKey(ns, reinterpret_cast<const uint8_t*>(name.data()), static_cast<uint32_t>(name.size()));
+      uint64_t token = tokens_[Below(8)];
+      bool fresh;
+      std::string error;
+      WriteOptions options;
+      switch (Below(18)) {
+        case 0: case 1: case 2: case 3: {
+          const std::string value(Below(10) == 0 ? Below(14000) : Below(900), 'v');
+          if (Below(6) == 0) options.hard_ms = table.NowMs(t) + Below(3);
+          if (Below(6) == 0) options.condition = Condition::kAbsent;
+          if (Below(8) == 0) options.lease_token = token;
+          table.Write(t, key, reinterpret_cast<const uint8_t*>(value.data()), static_cast<uint32_t>(value.size()), options,
+                      nullptr);
+          break;
+        }
+        case 4: table.Delete(t, key); break;
+        case 5: table.Touch(t, key, Below(2) * 100000, Below(2) * 200000); break;
+        case 6: table.Expire(t, key); break;
+        case 7: case 8:
+          if (table.Acquire(t, key, 1 + Below(50), Below(2) != 0, token, &tokens_[Below(8)], &fresh, &error) == Status::kOk) {
+            break;
+          }
+          table.Abandon(t, key, token);
+          break;
+        case 9: table.Fail(t, key, token, reinterpret_cast<const uint8_t*>("error"), 5, 1 + Below(100)); break;
+        case 10: if (Below(8) == 0) table.ReclaimOne(t); break;
+        case 11: if (Below(16) == 0) table.Recount(t); break;
+        case 12: if (Below(16) == 0) table.ReapDead(t); break;
+        case 13: if (Below(16) == 0) table.ReclaimExpired(t); break;
+        case 14: {
+          uint32_t id;
+          table.NamespaceId("name" + std::to_string(Below(5)), Below(3), &id);
+          if (Below(20) == 0) table.ClearNamespace(Below(6));
+          break;
+        }
+        default:
+          table.Read(t, key, Below(2) != 0 ? kReadStaleToo : kReadFresh, [&](const Hit& hit) {
+            if (hit.header.value_bytes > kMaxValueBytes) return false;
+            value_.resize(hit.header.value_bytes);
+            const bool whole = table.CopyValue(hit, value_.data());
+            table.IsCurrent(hit.slot_id, hit.place.location, hit.generation);
+            return whole;
+          });
+      }
+    }
+  }
+
+  // Flips bits where they hurt most: half of them in what is small and steers everything.
+  void Flip(Region& region, int bits, bool header_too) {
+    const Geometry& g = region.geometry();
+    auto* base = reinterpret_cast<uint8_t*>(&region.header());
+    const uint64_t areas[][2] = {{g.buckets_at, g.ghost_at}, {g.segments_at, g.namespaces_at},
+                                 {g.threads_at, g.threads_at + 3 * sizeof(ThreadSlot)}, {g.generations_at, g.threads_at},
+                                 {g.namespaces_at, g.namespaces_at + 128}, {g.data_at, g.file_bytes},
+                                 {offsetof(RegionHeader, seal_sequence), kPage}};
+    for (int n = 0; n < bits; n++) {
+      const uint64_t* area = areas[Below(header_too ? 7 : 6)];
+      uint64_t at = area[0] + Below(area[1] - area[0]);
+      if (Below(2) == 0 && area[0] == g.data_at) {  // a record's header: most segments start with one
+        at = g.data_at + (uint64_t{Below(g.segment_count)} << g.segment_shift) + Below(48);
+      }
+      if (Below(8) == 0) base[at] = static_cast<uint8_t>(Below(2) * 255);
+      else base[at] = static_cast<uint8_t>(base[at] ^ (1u << Below(8)));
+    }
+  }
+
+ private:
+  uint64_t random_;
+  uint64_t tokens_[8] = {};
+  std::vector<uint8_t> value_;
+};
+
+// Runs `body` for seeds in a child, which must end by itself; names the seed that made it crash or hang.
+template <class Body>
+void ForSeeds(uint64_t count, Body body) {
+  auto* at = static_cast<Atomic<uint64_t>*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) {
+    for (uint64_t n = 0; n < count; n++) {
+      at->store(Seed() + n);
+      alarm(30);  // one seed takes milliseconds
+      body(Seed() + n);
+    }
+    fflush(stdout);
+    _exit(Failures() == 0 ? 0 : 1);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  if (status != 0) {
+    Fail(__FILE__, __LINE__, std::string(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? "endless loop" : "crash") +
+                                 ", status " + std::to_string(status) + ", STRATA_TEST_SEED=" + std::to_string(at->load()));
+  }
+  munmap(at, 4096);
+}
+
+TEST("fuzz: flipped bits in a live region end in misses") {
+  Directory dir;
+  auto table = OpenTable(dir.path(), kSmall);
+  ForSeeds(Scaled(1500), [&dir](uint64_t seed) {
+    Fuzz fuzz(seed);
+    auto own = OpenTable(dir.path(), kSmall, ("f" + std::to_string(seed % 4)).c_str());
+    if (own == nullptr) return;
+    ThreadContext t;
+    if (own->Register(t) == Status::kOk) {
+      fuzz.Work(*own, t, 400);
+      for (int round = 0; round < 4; round++) {
+        fuzz.Flip(own->region(), 1 << (seed % 7), true);
+        fuzz.Work(*own, t, 150);
+        own->Audit(t);
+      }
+      if (seed % 2 != 0) own->Unregister(t);
+    }
+    own->region().Unlink();
+  });
+}
+
+TEST("fuzz: a region with a broken header is refused or endured") {
+  uint32_t attached = 0, refused = 0;
+  Directory dir;
+  ForSeeds(Scaled(600), [&](uint64_t seed) {
+    Fuzz fuzz(seed);
+    const std::string file = RegionFile(dir.path(), "h", 0);
+    MakeRegion(file, kSmall);
+    ChangeHeader(file, [&](RegionHeader* h) {
+      auto* bytes = reinterpret_cast<uint8_t*>(h);
+      const uint32_t changes = 1 + fuzz.Below(4);
+      for (uint32_t n = 0; n < changes; n++) {
+        const uint64_t end = fuzz.Below(4) == 0 ? kPage : offsetof(RegionHeader, version_base) + 8;
+        const uint64_t at = fuzz.Below(end);
+        bytes[at] = static_cast<uint8_t>(fuzz.Below(2) != 0 ? fuzz.Below(256) : bytes[at] ^ (1u << fuzz.Below(8)));
+      }
+    });
+    RegionError error;
+    std::string warnings;
+    Region* region = Region::Open(dir.path(), "h", kSmall, &error, &warnings);
+    if (region == nullptr) return Fail(__FILE__, __LINE__, error.detail);
+    (warnings.empty() ? attached : refused)++;
+    {
+      Table table(region);
+      ThreadContext t;
+      if (table.Register(t) == Status::kOk) {
+        fuzz.Work(table, t, 200);
+        table.Audit(t);
+        table.Unregister(t);
+      }
+    }
+    for (int index = 0; index < 2; index++) unlink(RegionFile(dir.path(), "h", index).c_str());
+  });
+}
+
+TEST("fuzz: records of pure noise behind valid slots") {
+  Directory dir;
+  ForSeeds(Scaled(200), [&dir](uint64_t seed) {
+    Fuzz fuzz(seed);
+    auto own = OpenTable(dir.path(), kSmall, "noise");
+    if (own == nullptr) return;
+    ThreadContext t;
+    if (own->Register(t) == Status::kOk) {
+      fuzz.Work(*own, t, 600);
+      // Everything but the headers of the first records becomes noise, or zeros, or ones.
+      const Geometry& g = own->geometry();
+      const uint32_t kind = fuzz.Below(3);
+      for (uint32_t segment = 0; segment < g.segment_count; segment++) {
+        if (fuzz.Below(2) == 0) continue;
+        uint8_t* data = own->region().data() + (uint64_t{segment} << g.segment_shift);
+        for (uint32_t at = fuzz.Below(200); at < 4096; at++) {
+          data[at] = static_cast<uint8_t>(kind == 0 ? fuzz.Below(256) : kind == 1 ? 0 : 255);
+        }
+      }
+      fuzz.Work(*own, t, 600);
+      own->Audit(t);
+      own->Unregister(t);
+    }
+    own->region().Unlink();
+  });
+}
+
+}  // namespace
+}  // namespace strata::test
