@@ -1,10 +1,11 @@
 {
   'variables': {
     'native_tests%': 0,
+    'native_bench%': 0,
     'sanitize%': 'none',
     'core_sources': [
       'native/shm/geometry.cc', 'native/shm/host_identity.cc', 'native/shm/liveness.cc', 'native/shm/region.cc',
-      'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
+      'native/table/admission.cc', 'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
       'native/table/namespaces.cc', 'native/table/reclaim.cc', 'native/table/runs.cc', 'native/table/space.cc',
       'native/table/threads.cc', 'native/table/write.cc', 'native/service/service.cc',
     ],
@@ -81,6 +82,15 @@
           'sources': ['test/native/protocol_check.cc'],
         },
       ],
+    }],
+    ['native_bench!=0', {
+      'targets': [{
+        'target_name': 'native_bench',
+        'type': 'executable',
+        'dependencies': ['core'],
+        'include_dirs': ['.'],
+        'sources': ['bench/native/main.cc', 'bench/native/worker.cc'],
+      }],
     }],
   ],
 }

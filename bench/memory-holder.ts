@@ -71,6 +71,7 @@ let report: (() => Promise<Held>) | undefined
 /** Opens, fills and measures; leaves `report` for a later look at the same. */
 export async function hold({ subject, trial, conditions, isFiller, reads }: HoldOrder): Promise<Held> {
   const data = dataset(trial, conditions.isQuick)
+  rehearse(data)
   const before = await settledPss()
   const holder = await HOLDERS[subject]!.open(data, conditions)
   if (isFiller) {
@@ -89,6 +90,14 @@ export async function hold({ subject, trial, conditions, isFiller, reads }: Hold
     }
   }
   return report()
+}
+
+/** Makes all keys and values once for nothing: the young generation of the heap has then its full size. */
+function rehearse(data: Dataset): void {
+  for (let id = 0; id < data.count; id++) {
+    data.keys.fresh(id)
+    data.value(id)
+  }
 }
 
 async function missingOf(holder: Holder, { count, keys }: Dataset): Promise<number> {

@@ -42,7 +42,7 @@ Napi::Value DescribeLayout(const Napi::CallbackInfo& info) {
                       {F(H, magic), F(H, layout_fingerprint), F(H, geometry), F(H, hash_seed), F(H, region_id),
                        F(H, boot_id_hash), F(H, time_namespace), F(H, start_monotonic_ms), F(H, version_base),
                        F(H, seal_sequence), F(H, lease_wake), F(H, janitor_wake), F(H, free_segments),
-                       F(H, name_pool_used), F(H, small_target), F(H, ghost_clock)});
+                       F(H, name_pool_used), F(H, ghost_clock), F(H, segment_records), F(H, admission)});
   using G = Geometry;
   all[n++] = Describe(env, "Geometry", sizeof(G),
                       {F(G, file_bytes), F(G, segment_shift), F(G, segment_count), F(G, bucket_count),

@@ -14,7 +14,7 @@
 
 namespace strata {
 
-inline constexpr uint32_t kLayoutVersion = 1;
+inline constexpr uint32_t kLayoutVersion = 2;
 inline constexpr uint64_t kRegionMagic = 0x31304154415254'53u;  // "STRATA01"
 inline constexpr size_t kPage = 4096;
 inline constexpr size_t kLine = 64;
@@ -87,10 +87,24 @@ static_assert(sizeof(Bucket) == 128 && offsetof(Bucket, slots) == 24);
 //   8   u16 namespace     10  u8 soft high   11  u8 hard high   12  u32 namespace epoch at write
 //   16  u64 version       24  u32 soft low   28  u32 hard low   32  key, then value
 //
+//   type  7     6    4 3    0
+//        │ run │ origin │ type │     origin: what brought the record to its queue (see Origin)
+//
 // soft and hard are milliseconds since the region's start in 40 bits, 0 = never. A run's head has kRunFlag
 // in type, and its value area starts with RunHead and the part list; value bytes then counts the user's bytes.
 enum class RecordType : uint8_t { kNone = 0, kValue = 1, kLease = 2, kError = 3 };
 inline constexpr uint8_t kRunFlag = 0x80;
+
+// The class by which a record came to the main queue; admission to main is learned per class (table/admission.cc).
+enum class Origin : uint8_t {
+  kCold = 0,       // left small without a hit
+  kOnce = 1,       // left small with one hit
+  kOften = 2,      // left small with more hits
+  kBackSmall = 3,  // came back after eviction from small
+  kBackMain = 4,   // came back after eviction from main
+  kVeteran = 5,    // reviewed before, or not in main: teaches nothing
+};
+inline constexpr uint32_t kAdmissionClasses = 5;
 
 struct RecordHeader {
   uint32_t value_bytes;
@@ -206,7 +220,7 @@ struct Geometry {
   uint32_t segment_count;
   uint32_t bucket_count;
   uint32_t thread_slots;
-  uint32_t ghost_count;  // 4-byte ghost entries, a multiple of 4
+  uint32_t ghost_count;  // 4-byte ghost entries, a multiple of 4; twice the expected records
   uint32_t average_entry_bytes;
   uint64_t generations_at, threads_at, stats_at, segments_at, namespaces_at, names_at, interest_at,
       buckets_at, ghost_at, data_at;
@@ -228,8 +242,9 @@ struct alignas(kPage) RegionHeader {
   alignas(kLine) Atomic<uint32_t> janitor_wake;   // futex: free segments are short
   alignas(kLine) Atomic<uint32_t> free_segments;  // hint, recounted by the janitor
   alignas(kLine) Atomic<uint32_t> name_pool_used;
-  alignas(kLine) Atomic<uint32_t> small_target;   // adaptive share of the small queue, segments
-  Atomic<uint32_t> ghost_clock;
+  alignas(kLine) Atomic<uint32_t> ghost_clock;    // evictions so far
+  Atomic<uint32_t> segment_records;               // records per segment, 24.8 fixed point, running mean of reclaims
+  alignas(kLine) Atomic<uint32_t> admission[kAdmissionClasses];  // 16.16 fixed point, 65536 = always
 };
 static_assert(sizeof(RegionHeader) == kPage);
 

@@ -274,7 +274,7 @@ class RegionOpener {
     h->start_monotonic_ms = CoarseMs() - 1;  // so that 0 stays free to mean never
     h->version_base = WallMicroseconds();
     h->free_segments.store(geometry.segment_count, kRelaxed);
-    h->small_target.store(geometry.segment_count / 10 + 1, kRelaxed);
+    for (uint32_t c = 0; c < kAdmissionClasses; c++) h->admission[c].store(c == 0 ? 65536 / 32 : 65536, kRelaxed);
     // SYNC(region-ready): release. Everything above is there for whoever reads the magic.
     h->magic.store(kRegionMagic, kRelease);
     munmap(base, sizeof(RegionHeader));

@@ -18,6 +18,7 @@ void Table::ScanBucket(Bucket& bucket, const Key* key, Scan* scan) const {
     HeaderCopy header = LoadHeader(place.header);
     if (!KeyMatches(place, header, *key)) continue;
     if (header.type == RecordType::kValue) {
+      if (scan->key.value_slot >= 0) continue;  // only corruption leads here; the first is the one that reads find
       scan->key.value_slot = i;
       scan->key.value_place = place;
       scan->key.value = header;
@@ -43,10 +44,7 @@ void Table::Help(ThreadContext&, Bucket& bucket, Intent intent) {
     }
     HeaderCopy header = LoadHeader(place.header);
     version = header.version;
-    uint8_t key[kMaxKeyBytes];
-    uint32_t key_bytes = std::min({header.key_bytes, kMaxKeyBytes, place.room - kHeaderBytes});
-    CopyShared(key, place.key(), key_bytes);
-    next = SlotWord::Make(intent.location(), intent.sequence(), HashTag(HashKey(seed_, header.ns, key, key_bytes)));
+    next = SlotWord::Make(intent.location(), intent.sequence(), HashTag(HashAt(place, header)));
   }
   // SYNC(intent): while the word is still this intent, what was read above is the committed record.
   Fence(kAcquire);
@@ -62,6 +60,14 @@ void Table::Help(ThreadContext&, Bucket& bucket, Intent intent) {
   // SYNC(intent): release. The next operation on the bucket starts from the applied state.
   bucket.intent.compare_exchange_strong(intent.raw, intent.Idle().raw, kAcqRel, kRelaxed);
   KILL_POINT(intent_cleared);
+}
+
+// The key's hash as the record's bytes say; whatever they are, it stays within the segment.
+uint64_t Table::HashAt(const RecordPlace& place, const HeaderCopy& header) const {
+  uint8_t key[kMaxKeyBytes];
+  const uint32_t key_bytes = std::min({header.key_bytes, kMaxKeyBytes, place.room - kHeaderBytes});
+  CopyShared(key, place.key(), key_bytes);
+  return HashKey(seed_, header.ns, key, key_bytes);
 }
 
 void Table::FeedFrequency(Bucket& bucket, int slot) {
@@ -81,7 +87,7 @@ void Table::SetFrequency(Bucket& bucket, int slot, uint32_t value) {
   } while (word != next && !bucket.frequency.compare_exchange_weak(word, next, kRelaxed, kRelaxed));
 }
 
-// The slot a full bucket gives up: unusable entries first, then the least used, then the oldest segment's.
+// The slot a full bucket gives up: unusable entries first, then the least used, then small's, then the oldest.
 // Live leases are given up last.
 int Table::ChooseSlotVictim(const Bucket& bucket, const Scan& scan, uint64_t now) const {
   int best = scan.key.value_slot == 0 ? 1 : 0;
@@ -94,8 +100,10 @@ int Table::ChooseSlotVictim(const Bucket& bucket, const Scan& scan, uint64_t now
       HeaderCopy header = LoadHeader(place.header);
       bool usable = IsUsable(header, EpochOf(header.ns), now);
       uint64_t heat = !usable ? 0 : header.type == RecordType::kLease ? 5 : 1 + FrequencyOf(bucket, i);
-      uint64_t age = segments_[place.segment].seal_sequence.load(kRelaxed) & ((uint64_t{1} << 56) - 1);
-      rank = heat << 56 | age;
+      const Segment& segment = segments_[place.segment];
+      uint64_t in_main = SegmentWord{segment.state.load(kRelaxed)}.queue() == Queue::kMain ? 1 : 0;
+      uint64_t age = segment.seal_sequence.load(kRelaxed) & ((uint64_t{1} << 56) - 1);
+      rank = heat << 57 | in_main << 56 | age;
     }
     if (rank < best_rank) {
       best_rank = rank;

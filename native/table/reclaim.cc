@@ -3,6 +3,7 @@
 // A reclaimer claims a sealed segment, walks its records, copies the worthy to its own segments and removes the
 // rest from the index, then bumps the generation and frees the segment. Every step bears repetition, so a segment
 // whose reclaimer died is simply walked again.
+// Which records main takes is learned (admission.cc).
 // Source: Yang et al., FIFO queues are all you need for cache eviction, SOSP 2023; segments after Yang et al.,
 // Segcache, NSDI 2021.
 #include "table/bucket.h"
@@ -10,8 +11,11 @@
 namespace strata {
 namespace {
 
-constexpr uint32_t kCompactBelowPercent = 75;
-constexpr uint32_t kCopyCapPercent = 95;
+constexpr uint32_t kCompactBelowPercent = 80;
+constexpr uint32_t kSmallPercent = 10;
+// An allocation whose reclaims free nothing, because everything is kept, gives up the last of each segment.
+constexpr uint32_t kPatience = 12;
+constexpr uint32_t kImpatientCopyPercent = 90;
 
 }  // namespace
 
@@ -25,8 +29,8 @@ bool Table::ChooseVictim(ThreadContext& t, Victim* victim) {
     }
   };
   Oldest small, main, lease;
-  uint32_t small_segments = 0;
-  int32_t least_live = static_cast<int32_t>(uint64_t{segment_bytes_} * kCompactBelowPercent / 100);
+  uint64_t small_bytes = 0;
+  int32_t least_live = static_cast<int32_t>(segment_bytes_);
   uint32_t sparse = kNoSegment;
   SegmentWord sparse_word{0};
   const uint64_t now = NowMs(t);
@@ -34,7 +38,9 @@ bool Table::ChooseVictim(ThreadContext& t, Victim* victim) {
     Segment& s = segments_[i];
     SegmentWord word{s.state.load(kAcquire)};  // SYNC(segment-state)
     const uint32_t run = s.run_segments.load(kRelaxed);
-    if (word.queue() == Queue::kSmall && word.state() != SegmentState::kFree) small_segments += std::max(run, 1u);
+    if (word.queue() == Queue::kSmall && word.state() != SegmentState::kFree) {
+      small_bytes += run != 0 ? uint64_t{run} << g_.segment_shift : static_cast<uint64_t>(std::max(0, s.live_bytes.load(kRelaxed)));
+    }
     if (word.state() != SegmentState::kSealed || word.queue() == Queue::kRun) continue;
     if (s.last_expiry.load(kRelaxed) <= now) {
       *victim = {i, word, false};
@@ -50,7 +56,11 @@ bool Table::ChooseVictim(ThreadContext& t, Victim* victim) {
       lease.Offer(i, sequence, word);
       continue;
     }
-    if (run == 0 && live < least_live) {
+    // Dead bytes make a segment sparse, and so does early sealing; room that was only too small for the next record
+    // does not, as no copy could use it better.
+    const int64_t committed = s.committed.load(kRelaxed);
+    const bool is_sparse = int64_t{live} * 100 < committed * kCompactBelowPercent || static_cast<uint32_t>(std::max(live, 0)) < segment_bytes_ / 2;
+    if (run == 0 && is_sparse && live < least_live) {
       least_live = live;
       sparse = i;
       sparse_word = word;
@@ -61,7 +71,7 @@ bool Table::ChooseVictim(ThreadContext& t, Victim* victim) {
     *victim = {sparse, sparse_word, true};
     return true;
   }
-  const bool from_small = small_segments > region_->header().small_target.load(kRelaxed) || main.segment == kNoSegment;
+  const bool from_small = small_bytes * 100 > data_bytes_ * kSmallPercent;
   const Oldest& first = from_small ? small : main;
   const Oldest& second = from_small ? main : small;
   const Oldest& chosen = first.segment != kNoSegment ? first : second.segment != kNoSegment ? second : lease;
@@ -100,7 +110,7 @@ bool Table::ReclaimSegment(ThreadContext& t, const Victim& victim) {
     if (!kept) FreeSegment(victim.segment, mine);
     return true;
   }
-  uint32_t copied = 0;
+  uint32_t copied = 0, records = 0;
   for (uint32_t offset = 0; offset + kHeaderBytes <= committed;) {
     RecordPlace place;
     if (!Locate(LocationOf(victim.segment, offset), &place)) break;
@@ -108,11 +118,33 @@ bool Table::ReclaimSegment(ThreadContext& t, const Victim& victim) {
     uint32_t bytes = CheckedRecordBytes(header, committed - offset);
     if (bytes == 0) break;  // only corruption, or the head of a run that was given up, leads here
     ReclaimRecord(t, place, header, bytes, victim, &copied);
+    records += header.type == RecordType::kValue ? 1 : 0;
     offset += bytes;
   }
+  NoteSegmentRecords(records);
   t.is_reclaiming = false;
   FreeSegment(victim.segment, mine);
   return true;
+}
+
+// What main's reclaim makes of a record that enters or stays in main.
+Origin Table::OriginInMain(Queue from, uint32_t frequency) {
+  return from == Queue::kSmall ? static_cast<Origin>(std::min(frequency, 2u)) : Origin::kVeteran;
+}
+
+// Whether a record that reclaim meets in `queue` with this frequency is copied to main. Teaches admission.
+bool Table::IsWorthy(ThreadContext& t, Queue queue, Origin origin, uint32_t frequency) {
+  if (queue == Queue::kSmall) return DrawAdmission(t, OriginInMain(queue, frequency));
+  // The round of grace of a twice proven key is not a hit.
+  ReviewAdmission(origin, frequency > (origin == Origin::kBackMain ? 1u : 0u));
+  return frequency > 0;
+}
+
+// BENIGN: a lost update is one segment less in a running mean.
+void Table::NoteSegmentRecords(uint32_t records) {
+  auto& mean = region_->header().segment_records;
+  const uint32_t now = mean.load(kRelaxed);
+  mean.store(now == 0 ? records << 8 : now - now / 16 + (records << 8) / 16, kRelaxed);
 }
 
 void Table::ReclaimRecord(ThreadContext& t, const RecordPlace& place, const HeaderCopy& header, uint32_t bytes,
@@ -137,12 +169,15 @@ void Table::ReclaimRecord(ThreadContext& t, const RecordPlace& place, const Head
   const bool usable = IsUsable(header, EpochOf(header.ns), NowMs(t));
   const bool is_value = header.type == RecordType::kValue;
   const Queue queue = victim.word.queue();
-  const bool worthy = !is_value || victim.keep_all || frequency > 0;
-  const bool below_cap = victim.keep_all || *copied + bytes <= segment_bytes_ / 100 * kCopyCapPercent;
+  const bool worthy = !is_value || victim.keep_all || (usable && IsWorthy(t, queue, header.origin, frequency));
+  const bool below_cap = victim.keep_all || t.fruitless_reclaims < kPatience ||
+                         *copied + bytes <= segment_bytes_ / 100 * kImpatientCopyPercent;
   RecordPlace copy;
-  Queue to = !is_value ? Queue::kLease : victim.keep_all ? queue : Queue::kMain;
+  // The queue's number comes from shared memory and is not used as an index.
+  Queue to = !is_value ? Queue::kLease : victim.keep_all && queue == Queue::kSmall ? Queue::kSmall : Queue::kMain;
   if (usable && worthy && below_cap && !header.is_run && Reserve(t, to, bytes, &copy)) {
     CopyShared(copy.header, place.header, bytes);
+    if (is_value && !victim.keep_all) StoreOrigin(copy.header, OriginInMain(queue, frequency));
     CommitRecord(t, to, copy, bytes, header.hard_ms);
     KILL_POINT(reclaim_copied);
     auto relocate = [&](Bucket&, Scan& scan) -> Decision {
@@ -177,9 +212,10 @@ void Table::ReclaimRecord(ThreadContext& t, const RecordPlace& place, const Head
     t.Count(Counter::expirations);
   } else if (queue == Queue::kSmall) {
     t.Count(Counter::evictions_small);
-    GhostInsert(key.hash);
+    GhostInsert(key.hash, Queue::kSmall);
   } else {
     t.Count(Counter::evictions_main);
+    GhostInsert(key.hash, Queue::kMain);
   }
 }
 
@@ -192,6 +228,7 @@ bool Table::ReclaimRunHead(ThreadContext& t, const Victim& victim, SegmentWord m
   Key key = MakeKey(header.ns, place.key(), header.key_bytes);
   const uint32_t bucket_index = HashRange(key.hash, g_.bucket_count);
   const bool usable = IsUsable(header, EpochOf(header.ns), NowMs(t));
+  const Queue queue = victim.word.queue();
   bool keep = false, found = false;
   uint32_t frequency = 0;
   auto decide = [&](Bucket& bucket, Scan& scan) -> Decision {
@@ -200,22 +237,23 @@ bool Table::ReclaimRunHead(ThreadContext& t, const Victim& victim, SegmentWord m
       if (scan.words[i].location() != place.location) continue;
       found = true;
       frequency = FrequencyOf(bucket, i);
-      keep = usable && (frequency > 0 || victim.keep_all);
-      if (keep) SetFrequency(bucket, i, victim.word.queue() == Queue::kSmall ? 0 : frequency - 1);
+      keep = usable && (victim.keep_all || IsWorthy(t, queue, header.origin, frequency));
+      if (keep) SetFrequency(bucket, i, queue == Queue::kSmall ? 0 : frequency - 1);
       return keep ? Decision{} : Decision{Act::kRemove, i, 0};
     }
     return {};
   };
   BucketOp(t, bucket_index, nullptr, 0, decide);
   if (keep) {
+    StoreOrigin(place.header, OriginInMain(queue, frequency));
     SealSegment(victim.segment, mine, Queue::kMain);
     return true;
   }
   KILL_POINT(reclaim_evicted);
   if (found) {
     t.Count(!usable ? Counter::expirations
-            : victim.word.queue() == Queue::kSmall ? Counter::evictions_small : Counter::evictions_main);
-    if (usable && victim.word.queue() == Queue::kSmall) GhostInsert(key.hash);
+            : queue == Queue::kSmall ? Counter::evictions_small : Counter::evictions_main);
+    if (usable) GhostInsert(key.hash, queue);
   } else {
     FreeRun(t, place, generations_[victim.segment].load(kRelaxed));
   }

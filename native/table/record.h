@@ -24,6 +24,7 @@ struct HeaderCopy {
   uint32_t key_bytes;
   RecordType type;
   bool is_run;
+  Origin origin;
   uint8_t codec;
   uint32_t ns;
   uint32_t epoch;
@@ -37,7 +38,8 @@ inline HeaderCopy LoadHeader(const RecordHeader* h) {
   uint8_t type = LoadField(h->type);
   copy.value_bytes = LoadField(h->value_bytes);
   copy.key_bytes = LoadField(h->key_bytes);
-  copy.type = static_cast<RecordType>(type & ~kRunFlag);
+  copy.type = static_cast<RecordType>(type & 15);
+  copy.origin = static_cast<Origin>((type >> 4) & 7);
   copy.is_run = (type & kRunFlag) != 0;
   copy.codec = LoadField(h->codec);
   copy.ns = LoadField(h->ns);
@@ -51,7 +53,8 @@ inline HeaderCopy LoadHeader(const RecordHeader* h) {
 inline void StoreHeader(RecordHeader* h, const HeaderCopy& from) {
   StoreField(h->value_bytes, from.value_bytes);
   StoreField(h->key_bytes, static_cast<uint16_t>(from.key_bytes));
-  StoreField(h->type, static_cast<uint8_t>(static_cast<uint8_t>(from.type) | (from.is_run ? kRunFlag : 0)));
+  StoreField(h->type, static_cast<uint8_t>(static_cast<uint8_t>(from.type) | static_cast<uint8_t>(from.origin) << 4 |
+                                           (from.is_run ? kRunFlag : 0)));
   StoreField(h->codec, from.codec);
   StoreField(h->ns, static_cast<uint16_t>(from.ns));
   StoreField(h->soft_high, static_cast<uint8_t>(from.soft_ms >> 32));
@@ -60,6 +63,11 @@ inline void StoreHeader(RecordHeader* h, const HeaderCopy& from) {
   StoreField(h->version, from.version);
   StoreField(h->soft_low, static_cast<uint32_t>(from.soft_ms));
   StoreField(h->hard_low, static_cast<uint32_t>(from.hard_ms));
+}
+
+// Also on a published run head, whose record is never copied: only its reclaimer writes it, only reclaim reads it.
+inline void StoreOrigin(RecordHeader* h, Origin origin) {
+  StoreField(h->type, static_cast<uint8_t>((LoadField(h->type) & ~(7 << 4)) | static_cast<uint8_t>(origin) << 4));
 }
 
 // A place in the data area that was checked to hold at least a header.

@@ -26,13 +26,13 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
     if (parts > kMaxParts || kHeaderBytes + key.size + HeadPayload(parts) >= segment_bytes_) return Status::kTooLarge;
   }
   const uint32_t home = HashRange(key.hash, g_.bucket_count);
-  const Queue queue = QueueForWrite(t, key);
+  const Start start = StartOf(t, key);
   std::vector<uint32_t> taken;
   auto give_back = [&] {
     for (uint32_t segment : taken) FreeSegment(segment, SegmentWord{segments_[segment].state.load(kRelaxed)});
   };
   for (uint32_t tries = 0; taken.size() < parts + 1; tries++) {
-    uint32_t segment = TakeFreeSegment(t, taken.empty() ? queue : Queue::kRun, 2);
+    uint32_t segment = TakeFreeSegment(t, taken.empty() ? start.queue : Queue::kRun, kReserve);
     if (segment != kNoSegment) {
       segments_[segment].home.store(home, kRelaxed);
       segments_[segment].run_segments.store(taken.empty() ? parts + 1 : 0, kRelaxed);
@@ -61,6 +61,7 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
   header.key_bytes = key.size;
   header.type = RecordType::kValue;
   header.is_run = true;
+  header.origin = start.origin;
   header.codec = options.codec;
   header.ns = key.ns;
   header.epoch = EpochOf(key.ns);
@@ -82,7 +83,9 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
   head_segment.live_bytes.store(static_cast<int32_t>(segment_bytes_), kRelaxed);
   head_segment.last_expiry.store(options.hard_ms == kNever ? ~uint64_t{0} : options.hard_ms, kRelaxed);
   head_segment.committed.store(payload_start + head_bytes, kRelease);  // SYNC(committed)
-  Status status = Publish(t, key, place, options, version);
+  WriteOptions started = options;
+  started.first_frequency = start.first_frequency;
+  Status status = Publish(t, key, place, started, version);
   if (status != Status::kOk) {
     give_back();
     return status;

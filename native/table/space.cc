@@ -76,16 +76,19 @@ void Table::SealActive(ThreadContext& t, Queue queue) {
 bool Table::OpenActive(ThreadContext& t, Queue queue) {
   SealActive(t, queue);
   ThreadContext::Active& active = t.active[static_cast<int>(queue)];
-  // Copies of a running reclaim may take the last segments; everybody else leaves them two.
-  const uint32_t keep_free = t.is_reclaiming ? 0 : 2;
+  // Copies of a running reclaim may take the last segment; everybody else leaves it.
+  const uint32_t keep_free = t.is_reclaiming ? 0 : kReserve;
   uint32_t segment = TakeFreeSegment(t, queue, keep_free);
   if (segment == kNoSegment && !t.is_reclaiming) {
     t.Count(Counter::inline_reclaims);
     for (uint32_t tries = 0; segment == kNoSegment && tries < g_.segment_count; tries++) {
       if (!ReclaimOne(t)) break;
-      if (active.segment != kNoSegment) return true;  // the reclaim opened one for its copies
+      t.fruitless_reclaims++;
+      if (active.segment != kNoSegment) break;  // the reclaim opened one for its copies
       segment = TakeFreeSegment(t, queue, keep_free);
     }
+    t.fruitless_reclaims = 0;
+    if (active.segment != kNoSegment) return true;
     if (segment == kNoSegment) segment = TakeFreeSegment(t, queue, 0);
   }
   if (segment == kNoSegment) return false;

@@ -21,6 +21,7 @@
 namespace strata {
 
 inline constexpr uint32_t kNoSegment = ~0u;
+inline constexpr uint32_t kReserve = 1;  // free segments left for the copies of reclaims
 
 // What belongs to one thread: its slot, its lock, the segments it writes to. Used by that thread alone.
 struct ThreadContext {
@@ -36,6 +37,8 @@ struct ThreadContext {
   int64_t clock_offset_ms = 0;  // tests move their own clock
   uint32_t free_hint = 0;
   bool is_reclaiming = false;
+  uint32_t fruitless_reclaims = 0;  // of the allocation under way
+  uint32_t random = 2463534242u;
 
   void Count(Counter counter, uint64_t by = 1) {
     // Single writer; readers of other processes see some recent value.
@@ -72,12 +75,15 @@ struct WriteOptions {
   uint64_t seen_version = 0;   // kLocation: of the value seen there, as the place may be used again
   uint64_t keep_version = 0;   // touch: the version the copy keeps
   uint64_t lease_token = 0;    // publish
+  uint32_t first_frequency = 0;  // of a slot the write takes anew
 };
 
 // A record being written into the thread's own segment; nobody sees it before CommitWrite.
 struct PendingWrite {
   RecordPlace place;
   Queue queue = Queue::kSmall;
+  Origin origin = Origin::kVeteran;
+  uint32_t first_frequency = 0;  // of the slot, if the record gets a new one
   uint32_t capacity = 0;  // payload bytes that fit
   uint8_t* payload = nullptr;
 };
@@ -257,7 +263,13 @@ class Table {
   template <class NewLife>
   Status Rewrite(ThreadContext& t, const Key& key, bool keep_version, NewLife new_life);
   Decision PlaceNew(const Bucket& bucket, const Scan& scan, uint64_t now) const;
-  Queue QueueForWrite(ThreadContext& t, const Key& key);
+  struct Start {  // where a record begins its stay
+    Queue queue;
+    Origin origin;
+    uint32_t first_frequency;
+  };
+  Start StartOf(ThreadContext& t, const Key& key);
+  uint64_t HashAt(const RecordPlace& place, const HeaderCopy& header) const;
 
   // space.cc
   bool Reserve(ThreadContext& t, Queue queue, uint32_t bytes, RecordPlace* place);
@@ -280,6 +292,9 @@ class Table {
   bool ReclaimSegment(ThreadContext& t, const Victim& victim);
   void ReclaimRecord(ThreadContext& t, const RecordPlace& place, const HeaderCopy& header, uint32_t bytes,
                      const Victim& victim, uint32_t* copied);
+  bool IsWorthy(ThreadContext& t, Queue queue, Origin origin, uint32_t frequency);
+  static Origin OriginInMain(Queue from, uint32_t frequency);
+  void NoteSegmentRecords(uint32_t records);
   bool ReclaimRunHead(ThreadContext& t, const Victim& victim, SegmentWord mine);
 
   // runs.cc
@@ -300,9 +315,13 @@ class Table {
   // threads.cc
   void RepairThread(ThreadContext& t, uint32_t slot, uint32_t incarnation);
 
-  // ghost.cc
-  void GhostInsert(uint64_t hash);
-  bool GhostTake(uint64_t hash);
+  // ghost.cc, admission.cc
+  Atomic<uint32_t>* GhostSet(uint64_t hash) const;
+  uint32_t CapacityInRecords() const;
+  void GhostInsert(uint64_t hash, Queue from);
+  bool GhostTake(uint64_t hash, Queue* from);
+  bool DrawAdmission(ThreadContext& t, Origin origin);
+  void ReviewAdmission(Origin origin, bool was_hit);
 
   std::unique_ptr<Region> region_;
   Geometry g_;

@@ -16,32 +16,42 @@ Table::Table(Region* region)
       seed_(region->header().hash_seed),
       start_ms_(region->header().start_monotonic_ms),
       version_base_(region->header().version_base),
-      free_target_(std::max(3u, g_.segment_count / 50)) {}
+      free_target_(std::max(1u, g_.segment_count / 100)) {}
 
 uint32_t Table::max_value_bytes() const {
   return static_cast<uint32_t>(std::min<uint64_t>(kMaxValueBytes, data_bytes_ / 4));
 }
 
-// An overwrite stays in its queue; a key the ghost remembers goes to main; everything else starts in small.
-Queue Table::QueueForWrite(ThreadContext& t, const Key& key) {
+// An overwrite stays in its queue and counts as a use; a key the ghost remembers may go to main; else to small.
+Table::Start Table::StartOf(ThreadContext& t, const Key& key) {
   Bucket& bucket = buckets_[HashRange(key.hash, g_.bucket_count)];
   const uint16_t tag = HashTag(key.hash);
-  for (const auto& slot : bucket.slots) {
-    SlotWord word{slot.load(kAcquire)};  // SYNC(slot-publish); only a hint, so no further check
+  for (int i = 0; i < static_cast<int>(kSlotsPerBucket); i++) {
+    SlotWord word{bucket.slots[i].load(kAcquire)};  // SYNC(slot-publish); only a hint, so no further check
     RecordPlace place;
     if (word.tag() != tag || !Locate(word.location(), &place)) continue;
     HeaderCopy header = LoadHeader(place.header);
     if (header.type != RecordType::kValue || !KeyMatches(place, header, key)) continue;
     SegmentWord state{segments_[place.segment].state.load(kRelaxed)};
-    return state.queue() == Queue::kMain ? Queue::kMain : Queue::kSmall;
+    FeedFrequency(bucket, i);
+    return {state.queue() == Queue::kMain ? Queue::kMain : Queue::kSmall, header.origin, 0};
   }
-  if (!GhostTake(key.hash)) return Queue::kSmall;
-  t.Count(Counter::ghost_hits);
-  return Queue::kMain;
+  Queue evicted_from;
+  if (GhostTake(key.hash, &evicted_from)) {
+    t.Count(Counter::ghost_hits);
+    const bool was_in_main = evicted_from == Queue::kMain;
+    const Origin origin = was_in_main ? Origin::kBackMain : Origin::kBackSmall;
+    // Proven twice: a round of grace.
+    if (DrawAdmission(t, origin)) return {Queue::kMain, origin, was_in_main ? 1u : 0u};
+  }
+  return {Queue::kSmall, Origin::kVeteran, 0};
 }
 
 bool Table::BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capacity, PendingWrite* write) {
-  write->queue = QueueForWrite(t, key);
+  const Start start = StartOf(t, key);
+  write->queue = start.queue;
+  write->origin = start.origin;
+  write->first_frequency = start.first_frequency;
   if (!Reserve(t, write->queue, RecordBytes(key.size, payload_capacity), &write->place)) return false;
   CopyShared(write->place.key(), key.bytes, key.size);
   write->payload = write->place.key() + key.size;
@@ -57,6 +67,7 @@ Status Table::CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write,
   header.value_bytes = payload_bytes;
   header.key_bytes = key.size;
   header.type = RecordType::kValue;
+  header.origin = write.origin;
   header.codec = options.codec;
   header.ns = key.ns;
   header.epoch = EpochOf(key.ns);
@@ -65,7 +76,9 @@ Status Table::CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write,
   StoreHeader(write.place.header, header);
   uint32_t bytes = RecordBytes(key.size, payload_bytes);
   CommitRecord(t, write.queue, write.place, bytes, options.hard_ms);
-  Status status = Publish(t, key, write.place, options, version);
+  WriteOptions started = options;
+  started.first_frequency = write.first_frequency;
+  Status status = Publish(t, key, write.place, started, version);
   if (status != Status::kOk) RollBackRecord(t, write.queue, write.place);
   return status;
 }
@@ -75,6 +88,8 @@ Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, const
                       uint64_t* version) {
   Status status = Status::kOk;
   bool lease_seen = false, is_new_slot = false;
+  uint64_t victim_hash = 0;
+  Queue victim_queue = Queue::kSmall;
   auto decide = [&](Bucket& bucket, Scan& scan) -> Decision {
     const KeyState& k = scan.key;
     const uint64_t now = NowMs(t);
@@ -108,7 +123,13 @@ Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, const
     }
     if (has_value) return {Act::kPut, k.value_slot, options.keep_version};
     if (k.lease_slot >= 0) return {Act::kPut, k.lease_slot, 0};
-    return PlaceNew(bucket, scan, now);
+    Decision where = PlaceNew(bucket, scan, now);
+    RecordPlace victim;
+    if (Locate(scan.words[where.slot].location(), &victim)) {
+      victim_hash = HashAt(victim, LoadHeader(victim.header));
+      victim_queue = SegmentWord{segments_[victim.segment].state.load(kRelaxed)}.queue();
+    }
+    return where;
   };
   uint32_t bucket_index = HashRange(key.hash, g_.bucket_count);
   Outcome outcome = BucketOp(t, bucket_index, &key, place.location, decide);
@@ -119,8 +140,11 @@ Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, const
   KILL_POINT(lease_value_put);
   if (version != nullptr) *version = outcome.version;
   if (is_new_slot) {  // a slot that changed hands starts with a clean count
-    SetFrequency(buckets_[bucket_index], outcome.decision.slot, 0);
-    if (outcome.displaced != 0) t.Count(Counter::evictions_bucket);
+    SetFrequency(buckets_[bucket_index], outcome.decision.slot, options.first_frequency);
+    if (outcome.displaced != 0) {
+      t.Count(Counter::evictions_bucket);
+      GhostInsert(victim_hash, victim_queue);
+    }
   }
   if (lease_seen) {
     RemoveStaleLease(t, key);

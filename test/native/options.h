@@ -23,9 +23,9 @@ inline uint64_t Scaled(uint64_t operations) {
     return given != nullptr ? strtod(given, nullptr) : 1.0;
   }();
 #if defined(__SANITIZE_THREAD__)
-  operations /= 10;
+  operations = operations > 100000 ? operations / 50 : operations / 10 + 1;
 #elif defined(__SANITIZE_ADDRESS__)
-  operations /= 6;
+  operations = operations > 100000 ? operations / 25 : operations / 5 + 1;
 #endif
   return static_cast<uint64_t>(static_cast<double>(operations) * scale);
 }

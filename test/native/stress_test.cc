@@ -98,22 +98,22 @@ void Stress(const Plan& plan) {
 }
 
 TEST("stress: threads, small segments, always reclaiming") {
-  Stress({{3u << 19, 200, 4096}, 1, 4, Scaled(1000000), Work::kMixed});
+  Stress({{3u << 19, 200, 4096}, 1, 4, Scaled(4000000), Work::kMixed});
 }
 
-TEST("stress: threads, runs") { Stress({{4u << 20, 1000, 4096}, 1, 4, Scaled(300000), Work::kRuns}); }
+TEST("stress: threads, runs") { Stress({{4u << 20, 1000, 4096}, 1, 4, Scaled(1500000), Work::kRuns}); }
 
-TEST("stress: threads, leases on few keys") { Stress({{2u << 20, 200, 16384}, 1, 4, Scaled(600000), Work::kLeases}); }
+TEST("stress: threads, leases on few keys") { Stress({{2u << 20, 200, 16384}, 1, 4, Scaled(3000000), Work::kLeases}); }
 
 TEST("stress: one bucket's worth of keys in a tiny index") {
-  Stress({{1u << 20, 16u << 10, 4096}, 1, 3, Scaled(300000), Work::kMixed});
+  Stress({{1u << 20, 16u << 10, 4096}, 1, 3, Scaled(1500000), Work::kMixed});
 }
 
 #if !defined(__SANITIZE_THREAD__)  // sees one process only
-TEST("stress: processes with threads") { Stress({{4u << 20, 200, 16384}, 3, 2, Scaled(2000000), Work::kMixed}); }
+TEST("stress: processes with threads") { Stress({{4u << 20, 200, 16384}, 3, 2, Scaled(10000000), Work::kMixed}); }
 
 TEST("stress: processes, segments of the default size") {
-  Stress({{8u << 20, 400, 0}, 4, 1, Scaled(2000000), Work::kSets});
+  Stress({{8u << 20, 400, 0}, 4, 1, Scaled(10000000), Work::kSets});
 }
 #endif
 

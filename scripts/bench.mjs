@@ -1,0 +1,83 @@
+// npm run bench: sets up, installs what the benchmarks compare with, runs them, writes bench/results.
+//   npm run bench -- micro latency    only these
+//   npm run bench -- --quick          a smoke; its figures mean nothing and go to build/bench-quick
+//   npm run bench:native              the C++ core alone
+import { spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { join } from 'node:path'
+import { Refusal, capture, runScript, say, step, upToDate, without } from './console.mjs'
+import { buildNative, root, setUp } from './setup.mjs'
+import { stamp } from './stamp.mjs'
+
+const folder = join(root, 'bench')
+
+runScript(async () => {
+  const args = process.argv.slice(2)
+  const isNative = args.includes('--native')
+  const { native, types } = await setUp()
+  if (!native) throw new Refusal('Without the addon there is nothing to measure.')
+  if (!types) throw new Refusal('A benchmark of code with type errors would prove nothing.')
+  await installPeers()
+  if (isNative || args.includes('native')) await buildProgram()
+  if (!isNative) await offerRedis()
+  say()
+  return run(isNative ? ['native', ...args.filter((arg) => arg !== '--native')] : args)
+})
+
+/** The rivals have a lock file of their own, so that nobody who uses or tests the package installs them. */
+async function installPeers() {
+  if (isInstalled()) return upToDate('peers')
+  const done = await step('peers', 'npm install in bench/, by its lock file', async () => {
+    const flags = ['--no-save', '--ignore-scripts', '--legacy-peer-deps', '--no-fund', '--no-audit', '--loglevel=error']
+    const { code, output } = await capture('npm', ['install', ...flags], { cwd: folder })
+    if (code !== 0) return `npm install failed\n${output.trim()}`
+  })
+  if (!done) say('  what could not be installed is reported as not measured')
+}
+
+function isInstalled() {
+  const read = (path) => JSON.parse(readFileSync(join(folder, path), 'utf8')).packages
+  try {
+    const present = read('node_modules/.package-lock.json')
+    return Object.entries(read('package-lock.json')).every(([path, entry]) =>
+      path === '' || entry.optional || present[path]?.version === entry.version)
+  } catch {
+    return false
+  }
+}
+
+/** redis-server is no npm package. As root on Debian it is a line away; elsewhere Redis is left out. */
+async function offerRedis() {
+  const has = async (program) => (await capture('sh', ['-c', `command -v ${program}`])).code === 0
+  if (await has('redis-server')) return
+  if (process.getuid?.() !== 0 || !await has('apt-get')) return without('redis', 'no redis-server: ioredis is not measured')
+  await step('redis', 'apt-get install redis-server', async () => {
+    const { code } = await capture('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'])
+    if (code !== 0 || !await has('redis-server')) return 'not to be had: ioredis is not measured'
+  })
+}
+
+// node-gyp writes to ./build, so the program gets a directory of links, as the native tests do.
+async function buildProgram() {
+  const dir = join('build', 'native-bench')
+  mkdirSync(join(root, dir), { recursive: true })
+  for (const path of ['binding.gyp', 'native', 'bench', 'test']) {
+    rmSync(join(root, dir, path), { force: true })
+    symlinkSync(join(root, path), join(root, dir, path))
+  }
+  // The stamp of buildNative knows the core's sources, not those of the program.
+  const sources = stamp(root, 'native-bench-sources', ['bench/native'])
+  if (!sources.isFresh()) rmSync(join(root, 'build', 'stamps', 'native-bench'), { force: true })
+  const done = await buildNative({ name: 'native-bench', dir, doing: 'compiling the native benchmark', defines: ['native_bench=1'] })
+  if (!done) throw new Refusal('The native benchmark did not compile.')
+  sources.renew()
+}
+
+function run(args) {
+  const program = join(root, 'dist', 'bench', 'run.js')
+  if (!existsSync(program)) throw new Refusal('dist/bench/run.js is missing.')
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [program, ...args], { stdio: 'inherit' })
+    child.on('close', (code) => resolve(code ?? 1))
+  })
+}
