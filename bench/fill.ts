@@ -8,12 +8,10 @@ const AT_ONCE = 500
 
 /** Sets every entry; returns the key strings that were used, in the order of the ids. */
 export function fill(subject: Subject, data: Dataset): string[] {
-  const known: string[] = []
-  for (let id = 0; id < data.count; id++) {
-    const key = data.keys.fresh(id)
-    known.push(key)
-    subject.set(key, data.value(id))
-  }
+  const known = Array.from({ length: data.count }, (_, id) => data.keys.fresh(id))
+  const sets = (): void => known.forEach((key, id) => subject.set(key, data.value(id)))
+  if (subject.together === undefined) sets()
+  else subject.together(sets)
   return known
 }
 

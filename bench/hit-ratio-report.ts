@@ -40,7 +40,7 @@ export const hitRatios = {
     return [
       {
         title: 'Hits in 100 reads',
-        note: 'In brackets: by how many points the table is above (+) or below (−) the policy. "Resident" is the number of entries the table held at the end, of those the simulated caches hold.',
+        note: 'In brackets: by how many points the table is above (+) or below (−) the policy. "Resident" is the mean number of entries in the table during the second half, of those the simulated caches hold.',
         head: ['', TABLE, 'resident', ...others],
         rows: [...trials.map((trial) => [
           trial, ratio(at(results, trial, TABLE)), `${ratio(at(results, trial, TABLE, 'of capacity'))} %`,

@@ -27,7 +27,7 @@ const TRIALS: Record<string, { call: 'get' | 'set' | 'evict'; name: DatasetName;
   'evicting set s1k': { call: 'evict', name: 's1k', subjects: ['SharedTable', 'cache', 'lru-cache'] },
 }
 
-const titleOf = (trial: string): string => `${trial.slice(0, trial.lastIndexOf(' '))} of a ${labelOf(TRIALS[trial]!.name)}`
+const titleOf = (trial: string): string => `${trial.slice(0, trial.lastIndexOf(' '))}, ${labelOf(TRIALS[trial]!.name)}`
 
 export const latency: SubBench = {
   name: 'latency',

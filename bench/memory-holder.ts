@@ -39,7 +39,10 @@ interface Kind {
   isShared: boolean
 }
 
-const own = (open: OpenSubject<Subject>): Kind => ({ open: (data, conditions) => open(data, conditions, { factor: 1 }), isShared: false })
+/** Just enough that nothing is evicted: what the room left over costs is not counted, what is missing would be. */
+const ROOM = { factor: 1.05 }
+
+const own = (open: OpenSubject<Subject>): Kind => ({ open: (data, conditions) => open(data, conditions, ROOM), isShared: false })
 const shared = (open: OpenSubject<Subject>): Kind => ({ ...own(open), isShared: true })
 
 export const HOLDERS: Record<string, Kind> = {
@@ -58,7 +61,7 @@ export const HOLDERS: Record<string, Kind> = {
 }
 
 function openAccounted(data: Dataset, conditions: Conditions): Holder {
-  const table = new SharedTable(regionOf(data, conditions, { factor: 1 }))
+  const table = new SharedTable(regionOf(data, conditions, ROOM))
   const account = (): number => {
     const { memoryBytes, detail } = table.stats()
     return memoryBytes - (detail['freeSegments'] ?? 0) * (detail['segmentBytes'] ?? 0)

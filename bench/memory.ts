@@ -23,7 +23,7 @@ export const memory: SubBench = {
   name: 'memory',
   title: 'Memory',
   about: '100,000 entries. PSS growth is what /proc/self/smaps_rollup says after the fill, less what it said before (after garbage collection both times), a page that n processes share counting 1/n in each. "By account" is the region less its free segments: everything it needs to hold the entries, its fixed tables included.',
-  rounds: 3,
+  rounds: 2,
   plan: () => Object.entries(TRIALS).flatMap(([trial, subjects]) => subjects.map((subject) => ({ trial, subject }))),
   measure: (job, conditions) => (job.trial === FOUR ? four(job, conditions) : one(job, conditions)),
   tables,

@@ -8,7 +8,7 @@
 import { fill } from './fill'
 import { Random } from './random'
 import type { Conditions } from './sub-bench'
-import { openLruCache, openMap } from './subjects/in-process'
+import { openLruCache } from './subjects/in-process'
 import { openLmdb } from './subjects/lmdb'
 import { openCache, openTable } from './subjects/stratacache'
 import type { OpenSubject, Subject } from './subjects/subject'
@@ -41,7 +41,6 @@ export const OPEN: Record<string, { open: OpenSubject<Subject>; isShared: boolea
   cache: { open: openCache, isShared: true },
   lmdb: { open: openLmdb, isShared: true },
   'lru-cache': { open: openLruCache, isShared: false },
-  Map: { open: openMap, isShared: false },
 }
 
 const PER_TICK = 1024

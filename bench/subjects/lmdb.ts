@@ -4,7 +4,12 @@ import { peer } from '../peers'
 import type { OpenSubject, Subject } from './subject'
 
 interface Lmdb {
-  open(options: object): { get(key: string): unknown; putSync(key: string, value: unknown): boolean; close(): Promise<void> }
+  open(options: object): {
+    get(key: string): unknown
+    putSync(key: string, value: unknown): boolean
+    transactionSync(work: () => void): void
+    close(): Promise<void>
+  }
 }
 
 export const openLmdb: OpenSubject<Subject> = (data, { scratch }) => {
@@ -14,5 +19,10 @@ export const openLmdb: OpenSubject<Subject> = (data, { scratch }) => {
     noSync: true,
     mapSize: 4 * 1024 ** 3,
   })
-  return { get: (key) => database.get(key), set: (key, value) => database.putSync(key, value), close: () => database.close() }
+  return {
+    get: (key) => database.get(key),
+    set: (key, value) => database.putSync(key, value),
+    close: () => database.close(),
+    together: (sets) => database.transactionSync(sets),
+  }
 }

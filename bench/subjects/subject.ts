@@ -7,6 +7,8 @@ export interface Subject {
   get(key: string): unknown
   set(key: string, value: unknown): unknown
   close(): void | Promise<void>
+  /** Does many sets the way this subject likes best; to fill it, not to measure it. */
+  together?(sets: () => void): void
 }
 
 /** A cache whose calls answer by promise. */

@@ -291,7 +291,7 @@ int Main(int argc, char** argv) {
     if (bug > 0 || (only && std::string(only) != scenario.name)) continue;
     const double start = Seconds();
     const Outcome r = Search(scenario, Bug::kNone, scenario.limit);
-    std::printf("scenario %s: %llu states, %s, %.1f s\n", scenario.name,
+    std::printf("%s scenario %s: %llu states, %s, %.1f s\n", r.violation ? "not ok" : "ok", scenario.name,
                 static_cast<unsigned long long>(r.states),
                 r.violation ? r.violation : r.complete ? "complete" : "bounded", Seconds() - start);
     std::fflush(stdout);
@@ -312,7 +312,7 @@ int Main(int argc, char** argv) {
         states += r.states;
       }
     }
-    std::printf("bug %d %s: %s after %llu states, %s: %s\n", static_cast<int>(planted.bug),
+    std::printf("%s bug %d %s: %s after %llu states, %s: %s\n", r.violation ? "ok" : "not ok", static_cast<int>(planted.bug),
                 planted.name, r.violation ? "found" : "NOT FOUND",
                 static_cast<unsigned long long>(states), by ? by->name : "no scenario",
                 r.violation ? r.violation : "no violation");
