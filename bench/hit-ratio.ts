@@ -91,7 +91,7 @@ async function measure({ trial, subject }: Job, conditions: Conditions): Promise
   for (let turn = 0; ; turn++) {
     const metrics = replayed(trace, overwrites, memory, conditions, `replay-${turn}`)
     const surplus = metrics['resident']! - capacity
-    if (source.overwrites > 0 || Math.abs(surplus) < capacity * 0.005 || turn === 3) {
+    if (source.overwrites > 0 || Math.abs(surplus) < capacity * 0.005 || turn === 2) {
       return { ...metrics, 'of capacity': metrics['resident']! / capacity, 'memory MiB': memory / 1024 ** 2 }
     }
     memory = wholePages(memory - surplus * PER_ENTRY)

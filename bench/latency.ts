@@ -52,10 +52,11 @@ async function measure({ trial, subject }: Job, conditions: Conditions): Promise
   const start = conditions.round * 50_021
   const ids = call === 'get' ? zipfIds(data.count) : call === 'set' ? uniformIds(data.count) : inOrder(data.count)
   const once = call === 'get' ? cache.get : setter(cache, data)
-  const spent = timeEach(once, freshKeys(data, ids, start), conditions.isQuick ? 20_000 : call === 'get' ? 300_000 : 200_000)
+  const { spent, nothings } = timeEach(once, freshKeys(data, ids, start), conditions.isQuick ? 20_000 : call === 'get' ? 300_000 : 200_000)
   await cache.close()
   return {
     p50: quantile(spent, 0.5), p90: quantile(spent, 0.9), p99: quantile(spent, 0.99),
+    ...(call === 'get' ? { misses: nothings } : {}),
     'p99.9': quantile(spent, 0.999), 'p99.99': quantile(spent, 0.9999), max: spent[spent.length - 1]!,
   }
 }
@@ -69,25 +70,29 @@ function setter(cache: Subject, data: Dataset): (key: string) => unknown {
   return (key) => cache.set(key, values[turn++ & 255])
 }
 
-/** Sorted durations of `count` calls, after a tenth of that to warm up. */
-function timeEach(call: (key: string) => unknown, blocks: Blocks, count: number): Float64Array {
+/** Sorted durations of `count` calls, after a tenth of that to warm up; and how many calls gave undefined. */
+function timeEach(call: (key: string) => unknown, blocks: Blocks, count: number): { spent: Float64Array; nothings: number } {
   const spent = new Float64Array(count)
+  let nothings = 0
   for (let done = -count / 10; done < count; ) {
     for (const key of blocks()) {
       const begin = process.hrtime.bigint()
-      call(key)
+      const result = call(key)
       const ns = Number(process.hrtime.bigint() - begin)
+      // Used, or the compiler leaves out a lookup it can see through.
+      if (result === undefined) nothings++
       if (done >= 0 && done < count) spent[done] = ns
       done++
     }
   }
-  return spent.sort()
+  return { spent: spent.sort(), nothings }
 }
 
 function tables(results: Results): Table[] {
   return Object.keys(TRIALS).map((trial) => trialTable(results, trial, titleOf(trial), [
     { metric: 'p50', label: 'p50' }, { metric: 'p90', label: 'p90' }, { metric: 'p99', label: 'p99' },
     { metric: 'p99.9', label: 'p99.9', against: 'lru-cache' }, { metric: 'p99.99', label: 'p99.99' }, { metric: 'max', label: 'max' },
+    { metric: 'misses', label: 'hits missed' },
   ]))
 }
 

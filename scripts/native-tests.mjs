@@ -21,7 +21,7 @@ export const variants = {
 
 /** What `npm test` runs. `deadlineS` counts from the start of the program, not of the build. */
 export const programs = [
-  { program: 'native_test', variant: 'plain', args: [], deadlineS: 120 },
+  { program: 'native_test', variant: 'plain', args: [], deadlineS: 300 },
   { program: 'native_test', variant: 'asan', args: [], deadlineS: 300 },
   { program: 'native_test', variant: 'tsan', args: [], deadlineS: 600 },
   { program: 'protocol_check', variant: 'plain', args: [], deadlineS: 600 },

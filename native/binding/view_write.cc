@@ -78,21 +78,19 @@ Status WriteString(napi_env env, Call& call, WriteOptions& options, uint64_t* ve
   napi_get_value_string_latin1(env, call.arguments[1], nullptr, 0, &length);
   if (length > table.max_value_bytes()) return Refuse(call);
   const auto capacity = static_cast<uint32_t>(length) + 1;
-  if (RecordBytes(call.table_key.size, capacity) <= table.max_inline_record()) {
-    // Plain ASCII, the common case, goes straight into the record. What was written is ASCII of the full length
-    // exactly when every character was, since others take more than one byte.
+  size_t utf8_bytes;
+  napi_get_value_string_utf8(env, call.arguments[1], nullptr, 0, &utf8_bytes);
+  // Plain ASCII, the common case, goes straight into the record.
+  if (utf8_bytes == length && RecordBytes(call.table_key.size, capacity) <= table.max_inline_record()) {
     PendingWrite write;
     if (!table.BeginWrite(handle.context(), call.table_key, capacity, &write)) {
       table.DropKey(handle.context(), call.table_key);
       return Status::kNoRoom;
     }
     size_t written;
-    napi_get_value_string_utf8(env, call.arguments[1], reinterpret_cast<char*>(write.payload), capacity, &written);
-    if (written == length && IsAscii(write.payload, written)) {
-      options.codec = static_cast<uint8_t>(Codec::kLatin1);
-      return table.CommitWrite(handle.context(), call.table_key, write, static_cast<uint32_t>(length), options, version);
-    }
-    table.CancelWrite(handle.context(), write);
+    napi_get_value_string_latin1(env, call.arguments[1], reinterpret_cast<char*>(write.payload), capacity, &written);
+    options.codec = static_cast<uint8_t>(Codec::kLatin1);
+    return table.CommitWrite(handle.context(), call.table_key, write, static_cast<uint32_t>(length), options, version);
   }
   return WriteWideString(env, call, length, options, version);
 }

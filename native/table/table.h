@@ -154,7 +154,6 @@ class Table {
   bool BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capacity, PendingWrite* write);
   Status CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write, uint32_t payload_bytes,
                      const WriteOptions& options, uint64_t* version);
-  void CancelWrite(ThreadContext& t, PendingWrite& write);
   // What a write that found no room owes: the key must miss from here on, not show an older value.
   void DropKey(ThreadContext& t, const Key& key);
   // Stores `bytes` under `key`, as a run when it is large. kOk, kConflict, kLeaseLost, kNoRoom, kTooLarge.

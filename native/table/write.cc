@@ -59,8 +59,6 @@ bool Table::BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capaci
   return true;
 }
 
-void Table::CancelWrite(ThreadContext&, PendingWrite& write) { write.payload = nullptr; }
-
 Status Table::CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write, uint32_t payload_bytes,
                           const WriteOptions& options, uint64_t* version) {
   HeaderCopy header{};
