@@ -74,7 +74,7 @@ function tables(results: Results): Table[] {
   return [...beyond, trialTable(results, FOUR, 'Four processes with the same 1 KiB strings', [
     { metric: 'total MiB', label: 'PSS of all four, MiB' }, { metric: 'of payload', label: '÷ keys and values', format: times },
     { metric: 'missing', label: 'entries missed' },
-  ], 'Every process has read every entry. `cache` keeps strings above 256 B as JavaScript strings too, up to 32 MiB in each process; `cache, no L0` does not.')]
+  ], 'Every process has read every entry. `cache` keeps large strings as JavaScript strings too, as many in each process as its L0 is allowed; `cache, no L0` does not.')]
 }
 
 function charts(results: Results): Chart[] {

@@ -27,7 +27,7 @@ export const native: SubBench = {
   name: 'native',
   title: 'The core without Node',
   about: '100,000 entries, Zipf 0.99, keys as in the other benchmarks, values copied out and in. Where there is room for half of the keys only, a get that misses sets, and reclaiming goes on all the time.',
-  rounds: 5,
+  rounds: 3,
   isOnRequest: true,
   plan: () => Object.keys(TRIALS).flatMap((trial) => subjects().map((subject) => ({ trial, subject }))),
   measure,

@@ -29,7 +29,7 @@ const overCache = (cache: Cache): Subject => ({
   close: () => cache.close(),
 })
 
-/** As users get it: room for 16,384 decoded objects and large strings. */
+/** As users get it, with the L0 that is the default. */
 export const openCache: OpenSubject<Subject> = (data, conditions, room) => overCache(openCacheOf(data, conditions, room))
 
 /** Room for every decoded object: what a hit in L0 costs. */
