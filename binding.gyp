@@ -4,20 +4,22 @@
     'native_bench%': 0,
     'sanitize%': 'none',
     'core_sources': [
-      'native/shm/geometry.cc', 'native/shm/host_identity.cc', 'native/shm/liveness.cc', 'native/shm/region.cc',
+      'native/shm/geometry.cc', 'native/shm/host_identity.cc', 'native/shm/liveness.cc', 'native/shm/region.cc', 'native/shm/region_create.cc',
       'native/table/admission.cc', 'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
       'native/table/namespaces.cc', 'native/table/reclaim.cc', 'native/table/runs.cc', 'native/table/space.cc',
       'native/table/threads.cc', 'native/table/write.cc', 'native/service/service.cc',
     ],
     'native_test_sources': [
-      'test/native/main.cc', 'test/native/fixture.cc', 'test/native/workload.cc', 'test/native/table_test.cc',
-      'test/native/hash_test.cc', 'test/native/core_test.cc', 'test/native/region_files.cc', 'test/native/region_test.cc', 'test/native/space_test.cc',
-      'test/native/service_test.cc', 'test/native/fuzz_test.cc',
+      'test/native/main.cc', 'test/native/fixture.cc', 'test/native/region_files.cc', 'test/native/workload.cc',
+      'test/native/workload_shared.cc', 'test/native/table_test.cc', 'test/native/hash_test.cc',
+      'test/native/core_test.cc', 'test/native/namespace_test.cc', 'test/native/region_test.cc',
+      'test/native/space_test.cc', 'test/native/service_test.cc', 'test/native/fuzz_test.cc',
       'test/native/model_test.cc', 'test/native/stress_test.cc',
     ],
     'kill_harness_sources': [
-      'test/native/fixture.cc', 'test/native/workload.cc', 'test/native/kill_points.cc', 'test/native/kill_job.cc',
-      'test/native/kill_round.cc', 'test/native/kill_harness.cc',
+      'test/native/fixture.cc', 'test/native/workload.cc', 'test/native/workload_shared.cc',
+      'test/native/kill_points.cc', 'test/native/kill_job.cc', 'test/native/kill_round.cc',
+      'test/native/kill_harness.cc',
     ],
   },
   'target_defaults': {

@@ -1,6 +1,7 @@
 /** The process of one measurement: does the job it is sent, answers, and ends. */
 import { subBench } from './sub-benches'
-import { type Conditions, type Job, type Metrics, Unavailable } from './sub-bench'
+import type { Job, Metrics } from './outcome'
+import { type Conditions, Unavailable } from './sub-bench'
 
 export interface Order {
   bench: string

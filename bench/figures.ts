@@ -1,7 +1,7 @@
 /** The figures this project set out to reach, and where in the results each is found. */
 import { hitTrials, lead, meanOf, overwriteTrials, at } from './hit-ratio-report'
 import { type Place, ratioOf, type Spread, spreadAt } from './statistics'
-import type { Results } from './sub-bench'
+import type { Results } from './outcome'
 import { digits, times } from './table'
 
 export interface Figure {

@@ -1,7 +1,7 @@
 /** Tables and charts of hit ratios. */
 import type { Bar, Chart } from './chart'
 import { median, spreadAt } from './statistics'
-import type { Results } from './sub-bench'
+import type { Results } from './outcome'
 import type { Table } from './table'
 
 const TABLE = 'SharedTable'

@@ -6,8 +6,7 @@
  * more or fewer than that in its second half, it is repeated with memory corrected. Overwriting
  * replays are not: what dead records cost is their question.
  */
-import { existsSync, readdirSync, statSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename } from 'node:path'
 import { SharedTable } from '../src/table'
 import { hitRatios } from './hit-ratio-report'
 import { Lru } from './hit-ratio/policies/lru'
@@ -18,7 +17,9 @@ import { WTinyLfu } from './hit-ratio/policies/w-tinylfu'
 import { cacheSizes } from './hit-ratio/replay'
 import { loadTrace, loop, shiftingPopularity, type Trace, zipf, zipfWithScan } from './hit-ratio/traces'
 import { Random } from './random'
-import type { Conditions, Job, Metrics, SubBench } from './sub-bench'
+import type { Job, Metrics } from './outcome'
+import type { Conditions, SubBench } from './sub-bench'
+import { filesAt } from './trace-files'
 
 export const TABLE = 'SharedTable'
 const VALUE = Buffer.alloc(4096, 'v')
@@ -70,14 +71,6 @@ function sourcesOf(paths: readonly string[], isQuick: boolean): Source[] {
   const overwritten = [0.1, 0.3].map((share) =>
     made(`overwrites ${share * 100} %`, () => zipf({ population, requests, skew: 1 }), share))
   return [...read, ...overwritten]
-}
-
-/** The file, or the traces of the folder; relative to where the command was given. */
-function filesAt(path: string): string[] {
-  const full = resolve(process.env['INIT_CWD'] ?? '.', path)
-  if (!existsSync(full)) throw new Error(`no trace at ${full}`)
-  if (!statSync(full).isDirectory()) return [full]
-  return readdirSync(full).filter((name) => name.endsWith('.u32.gz')).sort().map((name) => join(full, name))
 }
 
 async function measure({ trial, subject }: Job, conditions: Conditions): Promise<Metrics> {

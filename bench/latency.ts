@@ -2,7 +2,8 @@
 import type { Chart } from './chart'
 import { check, fill, warmUp } from './fill'
 import { quantile, spreadAt } from './statistics'
-import type { Conditions, Job, Metrics, Results, SubBench } from './sub-bench'
+import type { Job, Metrics, Results } from './outcome'
+import type { Conditions, SubBench } from './sub-bench'
 import { openLruCache, openMap } from './subjects/in-process'
 import { openCache, openCacheAllInL0, openTable } from './subjects/stratacache'
 import type { OpenSubject, Subject } from './subjects/subject'
@@ -11,7 +12,7 @@ import { type Blocks, freshKeys } from './timing'
 import { type Dataset, type DatasetName, dataset, labelOf, uniformIds, zipfIds } from './workload'
 
 const TIMER = 'the clock alone'
-const nothing: OpenSubject<Subject> = () => ({ get: () => undefined, set: () => undefined, close: () => {} })
+const nothing: OpenSubject<Subject> = () => ({ get: () => null, set: () => null, close: () => {} })
 const OPEN: Record<string, OpenSubject<Subject>> = {
   SharedTable: openTable, cache: openCache, 'cache, all in L0': openCacheAllInL0, Map: openMap, 'lru-cache': openLruCache, [TIMER]: nothing,
 }

@@ -1,6 +1,7 @@
 /** What asking for 100 keys at once saves against asking 100 times, where memory is what one waits for. */
 import { fill } from './fill'
-import type { Conditions, Metrics } from './sub-bench'
+import type { Metrics } from './outcome'
+import type { Conditions } from './sub-bench'
 import { openCacheOf } from './subjects/stratacache'
 import { freshKeys } from './timing'
 import { stringsOf, uniformIds } from './workload'

@@ -1,7 +1,7 @@
 /** Tables and charts of single calls. */
 import type { Chart, Group } from './chart'
 import { spreadAt } from './statistics'
-import type { Results } from './sub-bench'
+import type { Results } from './outcome'
 import { type Column, digits, type Table, trialTable } from './table'
 import { type DatasetName, labelOf } from './workload'
 

@@ -7,7 +7,8 @@ import { promisify } from 'node:util'
 import type { Chart } from './chart'
 import { root } from './peers'
 import { spreadAt } from './statistics'
-import { type Conditions, type Job, type Metrics, type Results, type SubBench, Unavailable } from './sub-bench'
+import type { Job, Metrics, Results } from './outcome'
+import { type Conditions, type SubBench, Unavailable } from './sub-bench'
 import { digits, percent, type Table, trialTable } from './table'
 
 const PROGRAM = join(root, 'build', 'native-bench', 'build', 'Release', 'native_bench')

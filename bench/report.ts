@@ -2,7 +2,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toSvg } from './chart'
-import type { Results, SubBench } from './sub-bench'
+import type { Results } from './outcome'
+import type { SubBench } from './sub-bench'
 import { toMarkdown } from './table'
 
 /** Returns the paths written. */

@@ -10,7 +10,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Answer, Order } from './child'
 import type { Progress } from './progress'
-import type { Conditions, Job, NotMeasured, Row, SubBench } from './sub-bench'
+import type { Job, NotMeasured, Row } from './outcome'
+import type { Conditions, SubBench } from './sub-bench'
 
 const CHILD = join(__dirname, 'child.js')
 const MEMORY = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()

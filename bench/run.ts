@@ -2,10 +2,11 @@
  * npm run bench: runs the benchmarks that are named, or all, and writes bench/results.
  *
  *   npm run bench -- micro latency       only these
- *   npm run bench -- --quick             a smoke of a minute; its figures mean nothing
+ *   npm run bench -- --quick             a smoke of two minutes; its figures mean nothing
  *   npm run bench -- --rounds 5          more rounds than the benchmark would do
  *   npm run bench -- hit-ratio <path>    other traces: a file or a folder of them
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { describeMachine, load } from './machine'
@@ -14,9 +15,11 @@ import { Progress } from './progress'
 import { type RedisServer, startRedis } from './redis-server'
 import { writeReport } from './report'
 import { runRounds } from './rounds'
-import type { Results, SubBench } from './sub-bench'
+import type { Results } from './outcome'
+import type { SubBench } from './sub-bench'
 import { SUB_BENCHES } from './sub-benches'
 import { writeSummary } from './summary'
+import { fromCaller } from './trace-files'
 
 interface Options {
   benches: SubBench[]
@@ -33,11 +36,14 @@ function options(): Options {
   })
   const isName = (text: string): boolean => SUB_BENCHES.some(({ name }) => name === text)
   const named = positionals.filter(isName)
+  const paths = positionals.filter((text) => !isName(text))
+  const wrong = paths.find((path) => !existsSync(fromCaller(path)))
+  if (wrong !== undefined) throw new Error(`${wrong} is neither a benchmark (${SUB_BENCHES.map(({ name }) => name).join(', ')}) nor a path to traces`)
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds)
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds takes a whole number above 0')
   return {
     benches: SUB_BENCHES.filter(({ name, isOnRequest }) => (named.length === 0 ? isOnRequest !== true : named.includes(name))),
-    paths: positionals.filter((text) => !isName(text)),
+    paths,
     isQuick: values.quick === true,
     rounds,
     // What a smoke measures must not lie among results.
@@ -78,6 +84,6 @@ async function runOne(bench: SubBench, { paths, isQuick, rounds: wanted, folder,
 }
 
 main().catch((error: Error) => {
-  process.stderr.write(`${error.stack ?? error.message}\n`)
+  process.stderr.write(`${error.message}\n`)
   process.exitCode = 1
 })

@@ -1,5 +1,5 @@
 /** Figures over the rounds of a run. */
-import type { Results } from './sub-bench'
+import type { Results } from './outcome'
 
 export interface Spread {
   median: number

@@ -1,12 +1,7 @@
 /** The contract between a benchmark, the processes that run it and the report. */
 import type { Chart } from './chart'
+import type { Job, Metrics, Results } from './outcome'
 import type { Table } from './table'
-
-/** One measurement of one subject under one set of conditions. */
-export interface Job {
-  trial: string
-  subject: string
-}
 
 /** What a fresh process is told besides its job. */
 export interface Conditions {
@@ -17,32 +12,6 @@ export interface Conditions {
   /** Arguments of the command line that are no names of benchmarks. */
   paths: string[]
   redis?: { port: number; socket: string }
-}
-
-export type Metrics = Record<string, number>
-
-/** The samples of a job, one per round; null where a round gave none. */
-export interface Row extends Job {
-  samples: Record<string, (number | null)[]>
-}
-
-export interface NotMeasured extends Job {
-  reason: string
-}
-
-export interface Results {
-  bench: string
-  title: string
-  command: string
-  date: string
-  machine: Record<string, string | number>
-  rounds: number
-  isQuick: boolean
-  rows: Row[]
-  notMeasured: NotMeasured[]
-  /** Loads of the machine at begin and end, so that a disturbed run can be told. */
-  loadAverage: [begin: number, end: number]
-  seconds: number
 }
 
 export interface SubBench {

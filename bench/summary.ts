@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { FIGURES, type Figure } from './figures'
 import { conditionsOf } from './report'
-import type { Results } from './sub-bench'
+import type { Results } from './outcome'
 import { type Table, toMarkdown } from './table'
 
 /** Returns the path written. */

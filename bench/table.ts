@@ -1,6 +1,6 @@
 /** Tables of figures, as Markdown. */
 import { type Place, ratioOf, spreadAt } from './statistics'
-import type { Results } from './sub-bench'
+import type { Results } from './outcome'
 
 export interface Table {
   title: string

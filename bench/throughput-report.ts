@@ -1,7 +1,7 @@
 /** Tables and charts of throughput. */
 import type { Bar, Chart } from './chart'
 import { spreadAt } from './statistics'
-import type { Results } from './sub-bench'
+import type { Results } from './outcome'
 import { digits, percent, type Table, times, trialTable } from './table'
 import { type DatasetName, labelOf } from './workload'
 

@@ -3,9 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cinttypes>
@@ -13,9 +11,8 @@
 #include <cstring>
 #include <memory>
 
-#include "base/kill_point.h"
-#include "shm/clock.h"
 #include "shm/host_identity.h"
+#include "shm/region_create.h"
 
 namespace strata {
 namespace {
@@ -47,6 +44,7 @@ class RegionOpener {
       for (int index = 0; index < kMaxNames && !retry; index++) {
         bool exists = false;
         if (Region* region = TryAttach(FileName(index), &exists, &retry)) return region;
+        if (error_->status != Status::kOk) return nullptr;
         if (exists) free_index = -1;  // a fresh region goes behind every refused one
         else if (free_index < 0) free_index = index;
       }
@@ -57,9 +55,7 @@ class RegionOpener {
         return nullptr;
       }
       bool lost_race = false;
-      if (Create(FileName(free_index), &lost_race) || !lost_race) {
-        if (error_->status != Status::kOk) return nullptr;
-      }
+      if (!CreateRegionFile(dir_fd_, dir_, FileName(free_index), options_, &lost_race, error_) && !lost_race) return nullptr;
     }
     Fail(Status::kSystem, EAGAIN, dir_ + ": region '" + name_ + "' keeps changing");
     return nullptr;
@@ -106,13 +102,6 @@ class RegionOpener {
       return false;
     }
     return true;
-  }
-
-  static bool LockFirstByte(int fd) {
-    flock lock{};
-    lock.l_type = F_WRLCK;
-    lock.l_len = 1;
-    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
   }
 
   bool LeadsTo(const std::string& file, const struct stat& expected) const {
@@ -205,101 +194,12 @@ class RegionOpener {
     return region.release();
   }
 
-  bool Create(const std::string& file, bool* lost_race) {
-    Geometry geometry;
-    if (ComputeGeometry(options_, &geometry) != Status::kOk) {
-      Fail(Status::kBadOptions, 0,
-           "memory must leave room for at least " + std::to_string(kMinSegments) + " segments, got " +
-               std::to_string(options_.memory_bytes) + " bytes with entries of " +
-               std::to_string(options_.average_entry_bytes) + " bytes");
-      return false;
-    }
-    RemoveAbandonedFiles();
-    uint64_t random[3];
-    if (getrandom(random, sizeof(random), 0) != static_cast<ssize_t>(sizeof(random))) {
-      Fail(Status::kSystem, errno, "getrandom" + Errno());
-      return false;
-    }
-    char temporary[160];
-    snprintf(temporary, sizeof(temporary), ".new-%016" PRIx64, random[2]);
-    int fd = openat(dir_fd_, temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) {
-      Fail(errno == ENOSPC ? Status::kNoSpace : Status::kSystem, errno, dir_ + "/" + temporary + Errno());
-      return false;
-    }
-    // The lock tells RemoveAbandonedFiles that the creator lives; before it was taken the file may be swept away.
-    *lost_race = !LockFirstByte(fd);
-    KILL_POINT(region_created);
-    if (*lost_race || fchmod(fd, 0600) != 0 || !Fill(fd, geometry, random)) {
-      if (*lost_race) {
-        close(fd);
-        return false;
-      }
-      if (error_->status == Status::kOk) Fail(Status::kSystem, errno, dir_ + "/" + temporary + Errno());
-      unlinkat(dir_fd_, temporary, 0);
-      close(fd);
-      return false;
-    }
-    KILL_POINT(region_initialised);
-    // Without overwriting: of two creators one wins and the other attaches to the winner's region.
-    if (syscall(SYS_renameat2, dir_fd_, temporary, dir_fd_, file.c_str(), 1 /* RENAME_NOREPLACE */) != 0) {
-      *lost_race = errno == EEXIST || errno == ENOENT;
-      if (!*lost_race) Fail(Status::kSystem, errno, dir_ + "/" + file + Errno());
-      unlinkat(dir_fd_, temporary, 0);
-    }
-    close(fd);
-    return true;
-  }
-
-  bool Fill(int fd, const Geometry& geometry, const uint64_t* random) {
-    int result;
-    do {
-      result = posix_fallocate(fd, 0, static_cast<off_t>(geometry.file_bytes));
-    } while (result == EINTR);
-    if (result != 0) {
-      errno = result;
-      Fail(result == ENOSPC ? Status::kNoSpace : Status::kSystem, result,
-           dir_ + " cannot hold a region of " + std::to_string(geometry.file_bytes) + " bytes" + Errno());
-      return false;
-    }
-    void* base = mmap(nullptr, sizeof(RegionHeader), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (base == MAP_FAILED) return false;
-    auto* h = static_cast<RegionHeader*>(base);
-    h->layout_fingerprint = LayoutFingerprint();
-    h->geometry = geometry;
-    h->hash_seed = random[0];
-    h->region_id = random[1];
-    h->boot_id_hash = BootIdHash();
-    h->time_namespace = TimeNamespace();
-    h->start_monotonic_ms = CoarseMs() - 1;  // so that 0 stays free to mean never
-    h->version_base = WallMicroseconds();
-    h->free_segments.store(geometry.segment_count, kRelaxed);
-    for (uint32_t c = 0; c < kAdmissionClasses; c++) h->admission[c].store(c == 0 ? 65536 / 32 : 65536, kRelaxed);
-    // SYNC(region-ready): release. Everything above is there for whoever reads the magic.
-    h->magic.store(kRegionMagic, kRelease);
-    munmap(base, sizeof(RegionHeader));
-    return true;
-  }
-
-  // A creator that was killed leaves a temporary file whose lock nobody holds.
-  void RemoveAbandonedFiles();
-
   std::string dir_, name_;
   RegionOptions options_;
   RegionError* error_;
   std::string* warnings_;
   int dir_fd_ = -1;
 };
-
-void RegionOpener::RemoveAbandonedFiles() {
-  ForEachName(dir_fd_, [this](const char* name) {
-    if (strncmp(name, ".new-", 5) != 0) return;
-    int fd = openat(dir_fd_, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0) return;
-    if (LockFirstByte(fd)) unlinkat(dir_fd_, name, 0);
-    close(fd);
-  });
-}
 
 Region* Region::Open(const std::string& dir, const std::string& name, const RegionOptions& options,
                      RegionError* error, std::string* warnings) {

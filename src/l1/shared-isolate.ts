@@ -11,8 +11,7 @@ export interface SharedIsolate {
   readonly l0: L0Store
   /** Where the native side puts encoded values. Replaced by a larger one when needed. */
   scratch: Buffer
-  /** The addon's names for mailbox indices and statuses. */
-  readonly ids: Record<string, number>
+  /** The addon's names for statuses. */
   readonly statuses: Record<string, number>
   isClosed: boolean
 }

@@ -1,6 +1,7 @@
 /** `SharedL1`: the near tier over the native table, shared by every process and thread of the host. */
 import { CacheError } from '../words/errors'
 import { L0Store } from './l0-store'
+import { checkMailbox } from './mailbox'
 import { type NativeAudit, type NativeStats, loadNative } from './native'
 import { type SharedIsolate, callNative } from './shared-isolate'
 import { SharedView } from './shared-view'
@@ -42,6 +43,7 @@ export class SharedL1 implements L1Table {
 
   constructor(options: SharedOptions) {
     const addon = loadNative()
+    checkMailbox(addon.mailbox)
     const native = callNative(() =>
       addon.open({
         dir: options.dir ?? '',
@@ -61,7 +63,6 @@ export class SharedL1 implements L1Table {
       numbers: new Float64Array(mailbox),
       l0: new L0Store(native.l0Capacity, options.l0 === false ? 0 : options.l0.maxBytes),
       scratch: Buffer.from(scratch),
-      ids: addon.mailbox,
       statuses: addon.statuses,
       isClosed: false,
     }

@@ -3,53 +3,14 @@ import { decode, encode } from '../wire/codec'
 import { decodeError, encodeError } from '../wire/error-codec'
 import { CacheError } from '../words/errors'
 import { checkKey, checkNamespaceName, namespacePath } from '../words/keys'
+import {
+  MISS, RETURNED, IN_L0, IN_SCRATCH, GROW, RETURNED_KEEP, STALE_TOO, QUIET, PAST_L0, STATUS, L0_INDEX, LENGTH,
+  CODEC, IS_STALE, FLAG, IN_CODEC, IN_CONDITION, IN_FORCE, IN_FLAGS, IN_START, VERSION, SOFT_LEFT, TOKEN, IN_TTL,
+  IN_GRACE, IN_EXPECTED, IN_LEASE_MS, IN_TOKEN, MANY, MANY_WORDS, MANY_KEYS,
+} from './mailbox'
 import type { NativeView } from './native'
 import { type SharedIsolate, callNative } from './shared-isolate'
 import type { AcquireOptions, Acquired, Condition, L1Entry, L1View, LeaseToken, Life } from './table'
-
-// What a read reports (Found in native/binding/mailbox.h).
-const MISS = 0
-const RETURNED = 1
-const IN_L0 = 2
-const IN_SCRATCH = 3
-const GROW = 4
-const RETURNED_KEEP = 5
-
-// Flags of `entry` (ReadFlags in native/table/table.h).
-const STALE_TOO = 1
-const QUIET = 2
-const PAST_L0 = 0x100
-
-// Indices of the mailbox (native/binding/mailbox.h); the constructor checks them against the addon's.
-const STATUS = 0
-const L0_INDEX = 1
-const LENGTH = 2
-const CODEC = 3
-const IS_STALE = 4
-const FLAG = 5
-const IN_CODEC = 8
-const IN_CONDITION = 9
-const IN_FORCE = 10
-const IN_FLAGS = 11
-const IN_START = 12
-const VERSION = 16
-const SOFT_LEFT = 17
-const TOKEN = 18
-const IN_TTL = 20
-const IN_GRACE = 21
-const IN_EXPECTED = 22
-const IN_LEASE_MS = 23
-const IN_TOKEN = 24
-const MANY = 64
-const MANY_WORDS = 5
-const MANY_KEYS = 128
-const INDICES = {
-  kStatus: STATUS, kL0Index: L0_INDEX, kLength: LENGTH, kCodec: CODEC, kIsStale: IS_STALE, kFlag: FLAG,
-  kInCodec: IN_CODEC, kInCondition: IN_CONDITION, kInForce: IN_FORCE, kInFlags: IN_FLAGS, kInStart: IN_START,
-  kVersion: VERSION, kSoftLeft: SOFT_LEFT, kToken: TOKEN, kInTtl: IN_TTL, kInGrace: IN_GRACE,
-  kInExpected: IN_EXPECTED, kInLeaseMs: IN_LEASE_MS, kInToken: IN_TOKEN,
-  kMany: MANY, kManyWords: MANY_WORDS, kManyKeys: MANY_KEYS,
-}
 
 export class SharedView implements L1View {
   readonly namespace: string
@@ -63,11 +24,6 @@ export class SharedView implements L1View {
   readonly #children = new Map<string, SharedView>()
 
   constructor(shared: SharedIsolate, id: number, namespace: string) {
-    for (const [name, index] of Object.entries(INDICES)) {
-      if (shared.ids[name] !== index) {
-        throw new CacheError('ERR_CACHE_NATIVE_MISSING', `the addon is of another build: mailbox index ${name} differs`)
-      }
-    }
     this.#shared = shared
     this.#id = id
     this.namespace = namespace

@@ -11,7 +11,7 @@ const FLOORS: readonly [folder: string, may: readonly string[]][] = [
   ['src/', ['src/words/', 'src/wire/', 'src/l1/', 'src/sync/']],
   ['workers/', ['src/']],
   ['examples/', ['src/']],
-  ['bench/', ['src/']],
+  ['bench/', ['src/', 'native/']],
   ['test/', ['src/', 'bench/', 'examples/', 'native/']],
   ['native/base/', []],
   ['native/shm/', ['native/base/']],

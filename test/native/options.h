@@ -25,7 +25,7 @@ inline uint64_t Scaled(uint64_t operations) {
 #if defined(__SANITIZE_THREAD__)
   operations = operations > 100000 ? operations / 50 : operations / 10 + 1;
 #elif defined(__SANITIZE_ADDRESS__)
-  operations = operations > 100000 ? operations / 25 : operations / 5 + 1;
+  operations = operations > 100000 ? operations / 8 : operations / 4 + 1;
 #endif
   return static_cast<uint64_t>(static_cast<double>(operations) * scale);
 }

@@ -1,0 +1,92 @@
+// What the table's functions take and give.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "shm/liveness.h"
+#include "table/record.h"
+
+namespace strata {
+
+inline constexpr uint32_t kNoSegment = ~0u;
+inline constexpr uint32_t kReserve = 1;  // free segments left for the copies of reclaims
+
+// What belongs to one thread: its slot, its lock, the segments it writes to. Used by that thread alone.
+struct ThreadContext {
+  struct Active {
+    uint32_t segment = kNoSegment;
+    uint32_t used = 0;  // bytes written, the next record starts here
+  };
+  uint32_t slot = 0;
+  uint32_t incarnation = 0;
+  LockHandle lock;
+  Active active[3];  // by Queue: small, main, lease
+  ThreadStats* stats = nullptr;
+  int64_t clock_offset_ms = 0;  // tests move their own clock
+  uint32_t free_hint = 0;
+  bool is_reclaiming = false;
+  uint32_t fruitless_reclaims = 0;  // of the allocation under way
+  uint32_t random = 2463534242u;
+
+  void Count(Counter counter, uint64_t by = 1) {
+    // Single writer; readers of other processes see some recent value.
+    auto& word = stats->counters[static_cast<size_t>(counter)];
+    word.store(word.load(kRelaxed) + by, kRelaxed);
+  }
+  void Record(Histogram histogram, uint64_t nanoseconds);
+};
+
+// A value found by Read, valid until the reader's final check. Bytes may be torn before that.
+struct Hit {
+  RecordPlace place;
+  HeaderCopy header;
+  uint32_t slot_id;     // bucket * 13 + slot
+  uint32_t generation;  // of the record's segment
+  bool is_stale;
+  const uint8_t* payload() const { return place.key() + header.key_bytes; }
+};
+
+enum ReadFlags : uint32_t {
+  kReadFresh = 0,
+  kReadStaleToo = 1,  // entries past their soft life count as hits
+  kReadQuiet = 2,     // no counters, no frequency
+};
+
+enum class Condition : uint8_t { kNone, kAbsent, kVersion, kLocation };
+
+struct WriteOptions {
+  uint8_t codec = 0;
+  uint64_t soft_ms = 0;  // absolute, kNever = none
+  uint64_t hard_ms = 0;
+  Condition condition = Condition::kNone;
+  uint64_t expected = 0;       // version or location
+  uint64_t seen_version = 0;   // kLocation: of the value seen there, as the place may be used again
+  uint64_t keep_version = 0;   // touch: the version the copy keeps
+  uint64_t lease_token = 0;    // publish
+  uint32_t first_frequency = 0;  // of a slot the write takes anew
+};
+
+// A record being written into the thread's own segment; nobody sees it before CommitWrite.
+struct PendingWrite {
+  RecordPlace place;
+  Queue queue = Queue::kSmall;
+  Origin origin = Origin::kVeteran;
+  uint32_t first_frequency = 0;  // of the slot, if the record gets a new one
+  uint32_t capacity = 0;  // payload bytes that fit
+  uint8_t* payload = nullptr;
+};
+
+struct LeaseGrant {
+  uint64_t token = 0;  // granted: mine; busy: the holder's
+  Hit hit{};           // kOk: the fresh value that made loading needless (not yet validated)
+};
+
+struct AuditReport {
+  uint64_t values = 0, leases = 0, errors_records = 0, live_bytes = 0;
+  uint64_t segments_free = 0, segments_active = 0, segments_sealed = 0, segments_reclaim = 0, segments_run = 0;
+  uint64_t owned_by_dead = 0, leaked_run_segments = 0, pending_intents = 0;
+  std::vector<std::string> violations;
+};
+
+}  // namespace strata
