@@ -41,9 +41,15 @@ function openShared(options: ParsedOptions): OpenedTable {
   // Loaded late: a process that never shares never loads the binary.
   const shared = require('./l1/shared-table') as typeof import('./l1/shared-table')
   const { name, memory, dir, averageEntryBytes, l0 } = options
-  const table = shared.openShared({ name, memory, averageEntryBytes, l0, ...(dir === undefined ? {} : { dir }) })
+  const l0Sizes = l0 === false ? l0 : { maxItems: l0.maxItems, maxBytes: l0.maxBytes ?? defaultL0Bytes(memory) }
+  const table = shared.openShared({ name, memory, averageEntryBytes, l0: l0Sizes, ...(dir === undefined ? {} : { dir }) })
   for (const warning of table.warnings) options.logger?.warn({ cache: name, path: table.path }, warning)
   return { table, path: table.path, layout: table.layout }
+}
+
+/** What is decoded exists once per isolate, so it is bounded by a share of what the host shares. */
+function defaultL0Bytes(memory: number): number {
+  return Math.min(Math.max(memory / 4, 4 * 1024 * 1024), 64 * 1024 * 1024)
 }
 
 function openProcess(options: ParsedOptions, fallbackReason: string): OpenedTable {

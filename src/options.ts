@@ -24,11 +24,14 @@ export interface OptionSpec<Given, Parsed, Levels extends readonly OptionLevel[]
 
 /** The sizes of the table of decoded objects in front of the shared one. */
 export interface L0Options {
-  /** How many objects. Default 16,384. */
+  /** How many objects. Default 131,072. */
   maxItems?: number | undefined
-  /** How many bytes their encoded forms may have together. Default 32 MiB. */
+  /** How many bytes their encoded forms may have together. Default a quarter of `memory`, from 4 to 64 MiB. */
   maxBytes?: Size | undefined
 }
+
+/** `maxBytes` undefined: chosen by the memory. */
+type ParsedL0 = false | { maxItems: number; maxBytes: number | undefined }
 
 /** What a logger must have: pino's order of arguments. */
 export interface Logger {
@@ -148,8 +151,8 @@ export const OPTIONS = {
   l0: option({
     type: '{ maxItems, maxBytes } or false',
     levels: ['cache'],
-    default: { maxItems: 131_072, maxBytes: 64 * 1024 * 1024 } as false | { maxItems: number; maxBytes: number },
-    shownDefault: "{ maxItems: 131072, maxBytes: '64mb' }",
+    default: { maxItems: 131_072, maxBytes: undefined } as ParsedL0,
+    shownDefault: '{ maxItems: 131072, maxBytes: a quarter of `memory`, 4mb to 64mb }',
     doc: 'Sizes of the table of decoded objects in each isolate. `false` decodes on every read.',
     parse: parseL0,
   }),
@@ -227,7 +230,7 @@ function parseWhole(given: number, name: string, min: number, max: number): numb
   throw misuse('ERR_CACHE_OPTION', name, `a whole number from ${min} to ${max}`, given)
 }
 
-function parseL0(given: L0Options | false, name: string): false | { maxItems: number; maxBytes: number } {
+function parseL0(given: L0Options | false, name: string): ParsedL0 {
   if (given === false) return false
   if (typeof given !== 'object' || given === null) {
     throw misuse('ERR_CACHE_OPTION', name, 'false or { maxItems, maxBytes }', given)
@@ -239,7 +242,7 @@ function parseL0(given: L0Options | false, name: string): false | { maxItems: nu
   }
   return {
     maxItems: parseWhole(given.maxItems ?? 131_072, `${name}.maxItems`, 1, 2 ** 26),
-    maxBytes: parseSize(given.maxBytes ?? 32 * 1024 * 1024, `${name}.maxBytes`),
+    maxBytes: given.maxBytes === undefined ? undefined : parseSize(given.maxBytes, `${name}.maxBytes`),
   }
 }
 

@@ -10,8 +10,10 @@
 
 namespace strata {
 
+inline constexpr uint32_t kKeyRoom = kMaxKeyBytes + 16;
+
 struct KeyBuffer {
-  uint8_t bytes[kMaxKeyBytes + 16];
+  uint8_t bytes[kKeyRoom];
   uint32_t size = 0;
 };
 
@@ -32,20 +34,24 @@ inline bool IsWellFormed(const char16_t* units, size_t size) {
   return true;
 }
 
-// False if the value is no string, empty, ill-formed, or longer than the limit.
-inline bool ReadKey(napi_env env, napi_value value, KeyBuffer* key) {
-  auto* bytes = reinterpret_cast<char*>(key->bytes);
+// Reads into `to`, which has kKeyRoom bytes. 0 if the value is no string, empty, ill-formed, or longer than the limit.
+inline uint32_t ReadKeyInto(napi_env env, napi_value value, uint8_t* to) {
+  auto* bytes = reinterpret_cast<char*>(to);
   size_t length, size;
-  if (napi_get_value_string_latin1(env, value, bytes, sizeof(key->bytes), &length) != napi_ok) return false;
+  if (napi_get_value_string_latin1(env, value, bytes, kKeyRoom, &length) != napi_ok) return 0;
   napi_get_value_string_utf8(env, value, nullptr, 0, &size);
-  if (size == 0 || size > kMaxKeyBytes) return false;
-  key->size = static_cast<uint32_t>(size);
-  if (size == length) return true;
-  napi_get_value_string_utf8(env, value, bytes, sizeof(key->bytes), &size);
-  if (!MayHideSurrogate(key->bytes, size)) return true;
+  if (size == 0 || size > kMaxKeyBytes) return 0;
+  if (size == length) return static_cast<uint32_t>(size);
+  napi_get_value_string_utf8(env, value, bytes, kKeyRoom, &size);
+  if (!MayHideSurrogate(to, size)) return static_cast<uint32_t>(size);
   char16_t units[kMaxKeyBytes + 1];
   napi_get_value_string_utf16(env, value, units, kMaxKeyBytes + 1, &length);
-  return IsWellFormed(units, length);
+  return IsWellFormed(units, length) ? static_cast<uint32_t>(size) : 0;
+}
+
+inline bool ReadKey(napi_env env, napi_value value, KeyBuffer* key) {
+  key->size = ReadKeyInto(env, value, key->bytes);
+  return key->size != 0;
 }
 
 }  // namespace strata

@@ -128,10 +128,10 @@ napi_value Deliver(napi_env, TableHandle& handle, const Taken& taken, Status sta
   return nullptr;
 }
 
-// A chunk of a getMany: keys first, so that the misses of all of them overlap.
+// A chunk of a getMany: keys first, so that the misses of all of them overlap; packed, so that they stay in cache.
 struct Chunk {
-  KeyBuffer keys[mailbox::kManyKeys];
   Key table_keys[mailbox::kManyKeys];
+  uint8_t key_bytes[mailbox::kManyKeys * kMaxKeyBytes + kKeyRoom];
 };
 
 }  // namespace
@@ -156,15 +156,18 @@ napi_value ViewGetMany(napi_env env, napi_callback_info info) {
   const auto start = static_cast<uint32_t>(words[mailbox::kInStart]);
   const uint32_t count = std::min<uint32_t>(length - std::min(start, length), mailbox::kManyKeys);
   Chunk& chunk = *reinterpret_cast<Chunk*>(handle.ChunkMemory(sizeof(Chunk)));
+  uint8_t* next_key = chunk.key_bytes;
   for (uint32_t i = 0; i < count; i++) {
     napi_value element;
     napi_get_element(env, arguments[0], start + i, &element);
-    if (!ReadKey(env, element, &chunk.keys[i])) {
+    const uint32_t size = ReadKeyInto(env, element, next_key);
+    if (size == 0) {
       words[mailbox::kStatus] = static_cast<int32_t>(Found::kBadKey);
       words[mailbox::kL0Index] = static_cast<int32_t>(start + i);
       return nullptr;
     }
-    chunk.table_keys[i] = table.MakeKey(view->ns, chunk.keys[i].bytes, chunk.keys[i].size);
+    chunk.table_keys[i] = table.MakeKey(view->ns, next_key, size);
+    next_key += size;
     table.Prefetch(chunk.table_keys[i]);
     handle.l0().Prefetch(chunk.table_keys[i].hash);
   }

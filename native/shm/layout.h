@@ -14,7 +14,7 @@
 
 namespace strata {
 
-inline constexpr uint32_t kLayoutVersion = 2;
+inline constexpr uint32_t kLayoutVersion = 3;
 inline constexpr uint64_t kRegionMagic = 0x31304154415254'53u;  // "STRATA01"
 inline constexpr size_t kPage = 4096;
 inline constexpr size_t kLine = 64;
@@ -29,7 +29,7 @@ inline constexpr uint32_t kNamePoolBytes = 64u << 10;
 inline constexpr uint32_t kMaxThreadSlots = 1024;
 inline constexpr uint32_t kInterestStamps = 256;
 inline constexpr uint32_t kFrequencyMax = 3;
-inline constexpr uint32_t kRecordAlign = 16;
+inline constexpr uint32_t kRecordAlign = 8;
 inline constexpr uint32_t kMinSegmentBytes = 64u << 10;
 inline constexpr uint32_t kMaxSegmentBytes = 1u << 20;
 inline constexpr uint64_t kNever = 0;  // expiry field: no expiry
@@ -44,7 +44,7 @@ inline constexpr uint64_t kNever = 0;  // expiry field: no expiry
 //   slot    63     48 47     32 31                         0
 //          │ tag 16  │ seq 16  │ location 32 (0 = empty)    │
 //
-// location = record offset in the data area / 16 + 1. Once idle the intent keeps slot and location, so an
+// location = record offset in the data area / 8 + 1. Once idle the intent keeps slot and location, so an
 // ABA needs the same sequence, slot and location.
 enum class IntentOp : uint32_t { kIdle = 0, kPut = 1, kRemove = 2 };
 
@@ -81,7 +81,7 @@ struct alignas(128) Bucket {
 };
 static_assert(sizeof(Bucket) == 128 && offsetof(Bucket, slots) == 24);
 
-// ---- Record: 32-byte header, key, value; 16-byte aligned; immutable once reachable ------------------
+// ---- Record: 32-byte header, key, value; 8-byte aligned; immutable once reachable -------------------
 //
 //   0   u32 value bytes    4  u16 key bytes   6  u8 type    7  u8 codec
 //   8   u16 namespace     10  u8 soft high   11  u8 hard high   12  u32 namespace epoch at write
@@ -220,7 +220,7 @@ struct Geometry {
   uint32_t segment_count;
   uint32_t bucket_count;
   uint32_t thread_slots;
-  uint32_t ghost_count;  // 4-byte ghost entries, a multiple of 4; twice the expected records
+  uint32_t ghost_count;  // 4-byte ghost entries, a multiple of 4; 1.5 x the expected records
   uint32_t average_entry_bytes;
   uint64_t generations_at, threads_at, stats_at, segments_at, namespaces_at, names_at, interest_at,
       buckets_at, ghost_at, data_at;

@@ -21,7 +21,7 @@ const CASES: Record<OptionName, { good: [given: unknown, parsed: unknown][]; bad
   l0: {
     good: [
       [false, false],
-      [{}, { maxItems: 131_072, maxBytes: 33_554_432 }],
+      [{}, { maxItems: 131_072, maxBytes: undefined }],
       [{ maxItems: 10, maxBytes: '1mb' }, { maxItems: 10, maxBytes: 1_048_576 }],
     ],
     bad: [true, null, 5, { maxItems: 0 }, { maxBytes: -1 }, { maxEntries: 5 }],
