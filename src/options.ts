@@ -152,7 +152,7 @@ export const OPTIONS = {
     type: '{ maxItems, maxBytes } or false',
     levels: ['cache'],
     default: { maxItems: 131_072, maxBytes: undefined } as ParsedL0,
-    shownDefault: '{ maxItems: 131072, maxBytes: a quarter of `memory`, 4mb to 64mb }',
+    shownDefault: '{ maxItems: 131072, maxBytes: memory / 4, 4mb to 64mb }',
     doc: 'Sizes of the table of decoded objects in each isolate. `false` decodes on every read.',
     parse: parseL0,
   }),
