@@ -13,6 +13,7 @@ namespace {
 
 constexpr uint32_t kCompactBelowPercent = 80;
 constexpr uint32_t kSmallPercent = 10;
+constexpr uint32_t kWalkAhead = 16;
 // An allocation whose reclaims free nothing, because everything is kept, gives up the last of each segment.
 constexpr uint32_t kPatience = 12;
 constexpr uint32_t kImpatientCopyPercent = 90;
@@ -111,15 +112,24 @@ bool Table::ReclaimSegment(ThreadContext& t, const Victim& victim) {
     return true;
   }
   uint32_t copied = 0, records = 0;
-  for (uint32_t offset = 0; offset + kHeaderBytes <= committed;) {
-    RecordPlace place;
-    if (!Locate(LocationOf(victim.segment, offset), &place)) break;
-    HeaderCopy header = LoadHeader(place.header);
-    uint32_t bytes = CheckedRecordBytes(header, committed - offset);
-    if (bytes == 0) break;  // only corruption, or the head of a run that was given up, leads here
-    ReclaimRecord(t, place, header, bytes, victim, &copied);
-    records += header.type == RecordType::kValue ? 1 : 0;
-    offset += bytes;
+  // Some records ahead, so that the misses on their buckets overlap.
+  Walked batch[kWalkAhead];
+  for (uint32_t offset = 0, count = 1; count != 0;) {
+    for (count = 0; count < kWalkAhead && offset + kHeaderBytes <= committed; count++) {
+      Walked& w = batch[count];
+      if (!Locate(LocationOf(victim.segment, offset), &w.place)) break;
+      w.header = LoadHeader(w.place.header);
+      w.bytes = CheckedRecordBytes(w.header, committed - offset);
+      // Only corruption, or the head of a run that was given up, leads out here.
+      if (w.bytes == 0 || w.header.key_bytes > kMaxKeyBytes) break;
+      w.key = MakeKey(w.header.ns, w.place.key(), w.header.key_bytes);
+      Prefetch(w.key);
+      offset += w.bytes;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+      ReclaimRecord(t, batch[i], victim, &copied);
+      records += batch[i].header.type == RecordType::kValue ? 1 : 0;
+    }
   }
   NoteSegmentRecords(records);
   t.is_reclaiming = false;
@@ -147,10 +157,8 @@ void Table::NoteSegmentRecords(uint32_t records) {
   mean.store(now == 0 ? records << 8 : now - now / 16 + (records << 8) / 16, kRelaxed);
 }
 
-void Table::ReclaimRecord(ThreadContext& t, const RecordPlace& place, const HeaderCopy& header, uint32_t bytes,
-                          const Victim& victim, uint32_t* copied) {
-  if (header.key_bytes > kMaxKeyBytes) return;
-  Key key = MakeKey(header.ns, place.key(), header.key_bytes);
+void Table::ReclaimRecord(ThreadContext& t, const Walked& walked, const Victim& victim, uint32_t* copied) {
+  const auto& [place, header, key, bytes] = walked;
   const uint32_t bucket_index = HashRange(key.hash, g_.bucket_count);
   Bucket& bucket = buckets_[bucket_index];
   int slot = -1;

@@ -207,8 +207,13 @@ class Table {
   };
   bool ChooseVictim(ThreadContext& t, Victim* victim);
   bool ReclaimSegment(ThreadContext& t, const Victim& victim);
-  void ReclaimRecord(ThreadContext& t, const RecordPlace& place, const HeaderCopy& header, uint32_t bytes,
-                     const Victim& victim, uint32_t* copied);
+  struct Walked {  // a record met on a walk over a segment
+    RecordPlace place;
+    HeaderCopy header;
+    Key key;
+    uint32_t bytes;
+  };
+  void ReclaimRecord(ThreadContext& t, const Walked& walked, const Victim& victim, uint32_t* copied);
   bool IsWorthy(ThreadContext& t, Queue queue, Origin origin, uint32_t frequency);
   static Origin OriginInMain(Queue from, uint32_t frequency);
   void NoteSegmentRecords(uint32_t records);

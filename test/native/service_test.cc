@@ -34,6 +34,9 @@ TEST("service: a listener in another process hears of a lease's end") {
   Directory dir;
   auto table = OpenTable(dir.path(), {2u << 20, 256, 4096});
   Signs* signs = MakeSigns();
+  auto holder = std::make_unique<Session>(*table);
+  uint64_t held = 0;
+  CHECK_EQ(holder->Acquire("k", &held, 60000), Status::kOk);
   fflush(stdout);
   pid_t child = fork();
   if (child == 0) {
@@ -48,13 +51,9 @@ TEST("service: a listener in another process hears of a lease's end") {
     const bool heard = Until([signs] { return signs->calls.load() > 0; });
     _exit(heard ? 0 : 1);
   }
-  {
-    Session s(*table);
-    uint64_t token = 0;
-    CHECK_EQ(s.Acquire("k", &token, 60000), Status::kOk);
-    CHECK(Until([signs] { return signs->ready.load() == 1; }));
-    CHECK_EQ(s.Publish("k", token, "value"), Status::kOk);
-  }
+  CHECK(Until([signs] { return signs->ready.load() == 1; }));
+  CHECK_EQ(holder->Publish("k", held, "value"), Status::kOk);
+  holder.reset();
   int status = 0;
   waitpid(child, &status, 0);
   CHECK_EQ(status, 0);
