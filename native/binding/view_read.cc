@@ -45,7 +45,7 @@ struct Taken {
 };
 
 // The consumer of a read: keeps to private memory, since the bytes are only proven whole after it returns.
-bool Take(napi_env env, TableHandle& handle, uint64_t hash, const Hit& hit, bool use_l0, bool take_place, Taken* taken) {
+bool Take(napi_env env, TableHandle& handle, const Key& key, const Hit& hit, bool use_l0, bool take_place, Taken* taken) {
   const uint32_t bytes = hit.header.value_bytes;
   if (bytes > kMaxValueBytes) return false;
   const auto codec = static_cast<Codec>(hit.header.codec);
@@ -63,7 +63,7 @@ bool Take(napi_env env, TableHandle& handle, uint64_t hash, const Hit& hit, bool
   }
   const bool keeps = is_string ? bytes > kFreshStringBytes : codec != Codec::kBytes;
   if (use_l0 && keeps) {
-    taken->l0_index = handle.l0().Find(hash, hit);
+    taken->l0_index = handle.l0().Find(key.hash, hit);
     if (taken->l0_index >= 0) {
       taken->found = Found::kL0;
       return true;
@@ -72,7 +72,7 @@ bool Take(napi_env env, TableHandle& handle, uint64_t hash, const Hit& hit, bool
   if (is_string) {
     taken->value = MakeString(env, handle, hit);
     if (taken->value == nullptr) return false;
-    if (keeps && take_place) taken->l0_index = handle.l0().Take(hash, hit);
+    if (keeps && take_place) taken->l0_index = handle.l0().Take(key, hit);
     taken->found = taken->l0_index >= 0 ? Found::kReturnedKeep : Found::kReturned;
     return true;
   }
@@ -82,7 +82,7 @@ bool Take(napi_env env, TableHandle& handle, uint64_t hash, const Hit& hit, bool
   }
   taken->found = Found::kScratch;
   if (!handle.table().CopyValue(hit, handle.scratch() + taken->scratch_at)) return false;
-  if (keeps && take_place) taken->l0_index = handle.l0().Take(hash, hit);
+  if (keeps && take_place) taken->l0_index = handle.l0().Take(key, hit);
   return true;
 }
 
@@ -174,12 +174,19 @@ napi_value ViewGetMany(napi_env env, napi_callback_info info) {
   for (uint32_t i = 0; i < count; i++) table.PrefetchRecord(chunk.table_keys[i]);
   uint32_t scratch_at = 0;
   for (uint32_t i = 0; i < count; i++) {
+    int32_t* report = words + mailbox::kMany + i * mailbox::kManyWords;
+    if (const int index = handle.l0().Probe(table, handle.context(), chunk.table_keys[i]); index >= 0) {
+      report[0] = static_cast<int32_t>(Found::kL0);
+      report[1] = index;
+      handle.context().Count(Counter::hits);
+      handle.context().Count(Counter::l0_hits);
+      continue;
+    }
     Taken taken;
     taken.scratch_at = scratch_at;
     Status status = table.Read(handle.context(), chunk.table_keys[i], kReadFresh, [&](const Hit& hit) {
-      return Take(env, handle, chunk.table_keys[i].hash, hit, true, true, &taken);
+      return Take(env, handle, chunk.table_keys[i], hit, true, true, &taken);
     });
-    int32_t* report = words + mailbox::kMany + i * mailbox::kManyWords;
     report[0] = static_cast<int32_t>(status == Status::kOk ? taken.found : Found::kMiss);
     if (status != Status::kOk) continue;
     report[1] = taken.l0_index;
@@ -200,10 +207,18 @@ napi_value ViewGet(napi_env env, napi_callback_info info) {
   TableHandle& handle = *call.view->handle;
   const bool timed = ++handle.sample % TableHandle::kSampleEvery == 0;
   const uint64_t start = timed ? PreciseNs() : 0;
-  handle.l0().Prefetch(call.table_key.hash);
+  handle.table().Prefetch(call.table_key);
+  if (const int index = handle.l0().Probe(handle.table(), handle.context(), call.table_key); index >= 0) {
+    handle.words()[mailbox::kStatus] = static_cast<int32_t>(Found::kL0);
+    handle.words()[mailbox::kL0Index] = index;
+    handle.context().Count(Counter::hits);
+    handle.context().Count(Counter::l0_hits);
+    if (timed) handle.context().Record(Histogram::kGet, PreciseNs() - start);
+    return nullptr;
+  }
   Taken taken;
   Status status = handle.table().Read(handle.context(), call.table_key, kReadFresh, [&](const Hit& hit) {
-    return Take(env, handle, call.table_key.hash, hit, true, true, &taken);
+    return Take(env, handle, call.table_key, hit, true, true, &taken);
   });
   if (timed) handle.context().Record(Histogram::kGet, PreciseNs() - start);
   return Deliver(env, handle, taken, status);
@@ -218,7 +233,7 @@ napi_value ViewEntry(napi_env env, napi_callback_info info) {
   const bool past_l0 = (flags & 0x100) != 0;
   Taken taken;
   Status status = handle.table().Read(handle.context(), call.table_key, flags & 0xff, [&](const Hit& hit) {
-    return Take(env, handle, call.table_key.hash, hit, !past_l0, (flags & kReadQuiet) == 0, &taken);
+    return Take(env, handle, call.table_key, hit, !past_l0, (flags & kReadQuiet) == 0, &taken);
   });
   if (status == Status::kOk) {
     const uint64_t now = handle.table().NowMs(handle.context());

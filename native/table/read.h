@@ -79,6 +79,12 @@ Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume con
   return Status::kMiss;
 }
 
+inline bool Table::Revalidate(uint32_t slot_id, uint32_t location, uint32_t generation) {
+  if (!IsCurrent(slot_id, location, generation)) return false;
+  FeedFrequency(buckets_[slot_id / kSlotsPerBucket], static_cast<int>(slot_id % kSlotsPerBucket));
+  return true;
+}
+
 inline bool Table::IsCurrent(uint32_t slot_id, uint32_t location, uint32_t generation) const {
   const Bucket& bucket = buckets_[slot_id / kSlotsPerBucket];
   SlotWord word{bucket.slots[slot_id % kSlotsPerBucket].load(kAcquire)};  // SYNC(slot-publish)

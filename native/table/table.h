@@ -67,6 +67,8 @@ class Table {
   bool CopyValue(const Hit& hit, uint8_t* to) const;
   // True if the slot still holds the location and its segment the generation: the record is the one seen.
   bool IsCurrent(uint32_t slot_id, uint32_t location, uint32_t generation) const;
+  // IsCurrent, and if so feeds the frequency, as a read of the record would have done.
+  bool Revalidate(uint32_t slot_id, uint32_t location, uint32_t generation);
 
   // ---- writing (write.cc)
   bool BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capacity, PendingWrite* write);
