@@ -8,7 +8,7 @@ import { openLruCache, openMap } from './subjects/in-process'
 import { openCache, openCacheAllInL0, openTable } from './subjects/stratacache'
 import type { OpenSubject, Subject } from './subjects/subject'
 import { digits, type Table, trialTable } from './table'
-import { type Blocks, freshKeys } from './timing'
+import { type Blocks, blocksOf, freshKeys } from './timing'
 import { type Dataset, type DatasetName, dataset, labelOf, uniformIds, zipfIds } from './workload'
 
 const TIMER = 'the clock alone'
@@ -53,7 +53,7 @@ async function measure({ trial, subject }: Job, conditions: Conditions): Promise
   const start = conditions.round * 50_021
   const ids = call === 'get' ? zipfIds(data.count) : call === 'set' ? uniformIds(data.count) : inOrder(data.count)
   const once = call === 'get' ? cache.get : setter(cache, data)
-  const { spent, nothings } = timeEach(once, freshKeys(data, ids, start), conditions.isQuick ? 20_000 : call === 'get' ? 300_000 : 200_000)
+  const { spent, nothings } = timeEach(once, blocksOf(freshKeys(data, ids, start)), conditions.isQuick ? 20_000 : call === 'get' ? 300_000 : 200_000)
   await cache.close()
   return {
     p50: quantile(spent, 0.5), p90: quantile(spent, 0.9), p99: quantile(spent, 0.99),

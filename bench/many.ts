@@ -3,7 +3,7 @@ import { fill } from './fill'
 import type { Metrics } from './outcome'
 import type { Conditions } from './sub-bench'
 import { openCacheOf } from './subjects/stratacache'
-import { freshKeys } from './timing'
+import { blocksOf, freshKeys } from './timing'
 import { stringsOf, uniformIds } from './workload'
 
 const AT_ONCE = 100
@@ -12,7 +12,7 @@ export async function measureMany({ isQuick, ...conditions }: Conditions): Promi
   const data = stringsOf(200, isQuick ? 40_000 : 400_000)
   const cache = openCacheOf(data, { isQuick, ...conditions }, { factor: 1.3 })
   fill({ get: (key) => cache.getSync(key), set: (key, value) => cache.set(key, value), close: () => {} }, data)
-  const blocks = freshKeys(data, uniformIds(data.count), conditions.round * 50_021, AT_ONCE)
+  const blocks = blocksOf(freshKeys(data, uniformIds(data.count), conditions.round * 50_021), AT_ONCE)
   const spent = { many: 0, single: 0 }
   let misses = 0
   const turns = isQuick ? 200 : 3000

@@ -48,21 +48,17 @@ function datasetOf(name: DatasetName, label: string, kind: Dataset['kind'], valu
 /** Keys of 11 to 37 characters, as `user:100017:profile`. */
 export class Keys {
   readonly meanBytes: number
-  readonly #bytes: Buffer
-  readonly #ends: Uint32Array
+  readonly #tails = ['', ':profile', ':settings:notify', ':feed:latest:page:00000001']
 
   constructor(count: number) {
-    const tails = ['', ':profile', ':settings:notify', ':feed:latest:page:00000001']
-    const keys = Array.from({ length: count }, (_, id) => `user:${100_000 + id}${tails[id & 3]}`)
-    this.#bytes = Buffer.from(keys.join(''), 'latin1')
-    this.#ends = new Uint32Array(count + 1)
-    keys.forEach((key, id) => (this.#ends[id + 1] = this.#ends[id]! + key.length))
-    this.meanBytes = this.#bytes.length / count
+    let bytes = 0
+    for (let id = 0; id < count; id++) bytes += this.fresh(id).length
+    this.meanBytes = bytes / count
   }
 
-  /** A string nobody has seen before: flat, its hash not yet computed, like one cut from a request. */
+  /** A string nobody has seen before, put together as a server does it; its hash is not yet computed. */
   fresh(id: number): string {
-    return this.#bytes.toString('latin1', this.#ends[id]!, this.#ends[id + 1]!)
+    return `user:${100_000 + id}${this.#tails[id & 3]}`
   }
 }
 

@@ -7,6 +7,7 @@ namespace {
 
 constexpr uint32_t kJanitorPauseMs = 250;
 constexpr uint32_t kWakerPauseMs = 1000;
+constexpr uint64_t kPrefaultBytes = 2u << 20;
 
 }  // namespace
 
@@ -36,6 +37,10 @@ bool Service::JanitorRound(Table& table, ThreadContext& t) {
 
 void Service::RunJanitor() {
   auto& wake = table_->region().header().janitor_wake;
+  // Page faults of the hot path are paid here, in the background and by every process for its own mapping.
+  for (uint64_t at = 0; at < table_->geometry().file_bytes && !stopping_.load(); at += kPrefaultBytes) {
+    table_->region().Prefault(at, kPrefaultBytes);
+  }
   LockHandle lock;
   ThreadContext context;
   while (!stopping_.load()) {

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
@@ -215,6 +216,11 @@ Region::~Region() {
 bool Region::IsUnlinked() const {
   struct stat s;
   return fstat(fd_, &s) == 0 && s.st_nlink == 0;
+}
+
+void Region::Prefault(uint64_t offset, uint64_t bytes) const {
+  constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
+  if (offset < geometry_.file_bytes) madvise(base_ + offset, std::min(bytes, geometry_.file_bytes - offset), kPopulateWrite);
 }
 
 void Region::Unlink() {

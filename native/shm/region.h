@@ -35,6 +35,9 @@ class Region {
   int fd() const { return fd_; }
   // True if the region's name no longer leads to this file: later openers will meet in another one.
   bool IsUnlinked() const;
+  // Maps a part of the file's pages now, so that no later access pays for a page fault. Memory is not taken by it:
+  // the file was allocated in full. Where the kernel cannot do it, nothing happens.
+  void Prefault(uint64_t offset, uint64_t bytes) const;
   // Removes the name if it still leads to this file. Those attached keep the region.
   void Unlink();
 
