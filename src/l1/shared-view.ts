@@ -21,6 +21,7 @@ export class SharedView implements L1View {
   readonly #words: Int32Array
   readonly #numbers: Float64Array
   readonly #l0: unknown[]
+  readonly #l0Used: Uint8Array
   readonly #children = new Map<string, SharedView>()
 
   constructor(shared: SharedIsolate, id: number, namespace: string) {
@@ -32,6 +33,7 @@ export class SharedView implements L1View {
     this.#words = shared.words
     this.#numbers = shared.numbers
     this.#l0 = shared.l0.values
+    this.#l0Used = shared.l0.used
   }
 
   get(key: string): unknown {
@@ -39,8 +41,12 @@ export class SharedView implements L1View {
     const words = this.#words
     const found = words[STATUS]
     if (found === IN_L0) {
-      const kept = this.#l0[words[L0_INDEX]!]
-      if (kept !== undefined) return kept
+      const index = words[L0_INDEX]!
+      const kept = this.#l0[index]
+      if (kept !== undefined) {
+        this.#l0Used[index] = 1
+        return kept
+      }
     } else if (found === RETURNED || found === MISS) {
       return value
     }
