@@ -53,14 +53,16 @@ enum ReadFlags : uint32_t {
   kReadQuiet = 2,     // no counters, no frequency
 };
 
-enum class Condition : uint8_t { kNone, kAbsent, kVersion, kLocation };
+// kNewer stores with the caller's version, and only above every version the key's bucket has seen: a key that was
+// deleted or evicted meanwhile cannot come back older. Conservative where bucket neighbours are ahead.
+enum class Condition : uint8_t { kNone, kAbsent, kVersion, kLocation, kNewer };
 
 struct WriteOptions {
   uint8_t codec = 0;
   uint64_t soft_ms = 0;  // absolute, kNever = none
   uint64_t hard_ms = 0;
   Condition condition = Condition::kNone;
-  uint64_t expected = 0;       // version or location
+  uint64_t expected = 0;       // version or location; kNewer: the version to store with
   uint64_t seen_version = 0;   // kLocation: of the value seen there, as the place may be used again
   uint64_t keep_version = 0;   // touch: the version the copy keeps
   uint64_t lease_token = 0;    // publish

@@ -115,13 +115,18 @@ Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, const
     if (options.condition == Condition::kLocation) {
       holds = usable && k.value_place.location == options.expected && k.value.version == options.seen_version;
     }
+    if (options.condition == Condition::kNewer) {
+      holds = options.expected > std::max(scan.max_version, version_base_) && options.expected < uint64_t{1} << 53;
+    }
     if (!holds) {
       status = Status::kConflict;
       return {};
     }
-    if (has_value) return {Act::kPut, k.value_slot, options.keep_version};
-    if (k.lease_slot >= 0) return {Act::kPut, k.lease_slot, 0};
+    const uint64_t kept = options.condition == Condition::kNewer ? options.expected : options.keep_version;
+    if (has_value) return {Act::kPut, k.value_slot, kept};
+    if (k.lease_slot >= 0) return {Act::kPut, k.lease_slot, kept};
     Decision where = PlaceNew(bucket, scan, now);
+    where.version = kept;
     RecordPlace victim;
     if (Locate(scan.words[where.slot].location(), &victim)) {
       victim_hash = HashAt(victim, LoadHeader(victim.header));

@@ -232,5 +232,31 @@ TEST("conditional writes hold or leave the key as it was") {
   CHECK(value == "third");
 }
 
+TEST("a put if newer stores above every version the key has had, and never below") {
+  Directory dir;
+  auto table = OpenTable(dir.path(), {4u << 20, 256, 0});
+  Session s(*table);
+  uint64_t version = 0, stored = 0;
+  std::string value;
+  CHECK_EQ(s.Set("k", "first", {}, &version), Status::kOk);
+  WriteOptions newer;
+  newer.condition = Condition::kNewer;
+  newer.expected = version;
+  CHECK_EQ(s.Set("k", "same", newer), Status::kConflict);
+  newer.expected = version + 10;
+  CHECK_EQ(s.Set("k", "second", newer, &stored), Status::kOk);
+  CHECK_EQ(stored, version + 10);
+  CHECK_EQ(s.Delete("k"), Status::kOk);
+  newer.expected = version + 5;
+  CHECK_EQ(s.Set("k", "older than the deleted", newer), Status::kConflict);
+  CHECK_EQ(s.Get("k", &value), Status::kMiss);
+  newer.expected = version + 11;
+  CHECK_EQ(s.Set("k", "third", newer), Status::kOk);
+  newer.expected = uint64_t{1} << 53;
+  CHECK_EQ(s.Set("k", "too high", newer), Status::kConflict);
+  CHECK_EQ(s.Get("k", &value), Status::kOk);
+  CHECK(value == "third");
+}
+
 }  // namespace
 }  // namespace strata::test
