@@ -181,7 +181,7 @@ Status Table::Write(ThreadContext& t, const Key& key, const uint8_t* value, uint
   uint32_t record_bytes = RecordBytes(key.size, bytes);
   if (record_bytes > max_inline_record()) {
     Status status = WriteRun(t, key, value, bytes, options, version);
-    if (status == Status::kNoRoom) DropKey(t, key);
+    if (status == Status::kNoRoom || status == Status::kTooLarge) DropKey(t, key);
     return status;
   }
   PendingWrite write;

@@ -258,5 +258,16 @@ TEST("a put if newer stores above every version the key has had, and never below
   CHECK(value == "third");
 }
 
+TEST("a run whose part list does not fit its head leaves the key absent") {
+  Directory dir;
+  auto table = OpenTable(dir.path(), {24u << 20, 4096, 4096});
+  Session s(*table);
+  std::string value;
+  CHECK_EQ(s.Set("k", "older"), Status::kOk);
+  CHECK_EQ(s.Set("k", std::string(4u << 20, 'x')), Status::kTooLarge);
+  CHECK_EQ(s.Get("k", &value), Status::kMiss);
+  CheckAudit(*table, s.context());
+}
+
 }  // namespace
 }  // namespace strata::test
