@@ -11,16 +11,26 @@
   X(reclaim_emptied) X(reclaim_gen_bumped) X(run_segment_taken) X(run_part_written)       \
   X(run_published) X(run_part_sealed) X(run_free_claimed) X(run_freed_one)                \
   X(lease_granted) X(lease_value_put) X(lease_removed) X(delete_first_removed)            \
+  X(invalidate_removed) X(revalidate_read)                                                \
   X(thread_locked) X(thread_registered) X(reap_locked) X(reap_segment) X(reap_done)       \
   X(region_created) X(region_initialised) X(namespace_named)
+
+// Those of the journal (the kill table of docs/journal.md), with a harness of their own.
+#define STRATA_JOURNAL_KILL_POINTS(X)                                                      \
+  X(lane_claimed) X(journal_written) X(journal_prepared) X(journal_versioned)             \
+  X(journal_committed) X(leader_elected) X(record_superseded) X(op_number_taken)          \
+  X(op_number_written) X(result_written) X(record_settled) X(acked_stored) X(letter_written)
 
 namespace strata {
 
 enum class KillPoint {
 #define X(name) name,
   STRATA_KILL_POINTS(X)
+  kCount,
+  kBeforeJournal = kCount - 1,
+  STRATA_JOURNAL_KILL_POINTS(X)
 #undef X
-  kCount
+  kEnd
 };
 
 #if defined(STRATA_TEST_KILL_POINTS)

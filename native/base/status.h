@@ -9,6 +9,7 @@ enum class Status : uint8_t {
   kOk = 0,
   kMiss,            // no such entry, or only an unusable one
   kStale,           // found, but its soft life is over
+  kDoubtful,        // found, but filled before the fleet's changes were lost sight of
   kConflict,        // the condition of a conditional write did not hold
   kNoRoom,          // no segment could be had; an older value of the key is gone
   kLeaseBusy,       // somebody else holds a live lease
@@ -33,6 +34,7 @@ inline const char* StatusName(Status status) {
     case Status::kOk: return "OK";
     case Status::kMiss: return "MISS";
     case Status::kStale: return "STALE";
+    case Status::kDoubtful: return "DOUBTFUL";
     case Status::kConflict: return "CONFLICT";
     case Status::kNoRoom: return "NO_ROOM";
     case Status::kLeaseBusy: return "LEASE_BUSY";

@@ -1,6 +1,7 @@
 // Module entry: limits, layout, and `open`. Cold calls use node-addon-api; hot ones are in view_*.cc.
 #include <napi.h>
 
+#include "binding/journal_calls.h"
 #include "binding/layout_report.h"
 #include "binding/view.h"
 
@@ -38,6 +39,8 @@ Napi::Value MakeView(const Napi::CallbackInfo& info) {
       {"get", ViewGet}, {"getMany", ViewGetMany},        {"entry", ViewEntry}, {"has", ViewHas},         {"set", ViewSet},
       {"delete", ViewDelete},   {"touch", ViewTouch}, {"expire", ViewExpire},   {"acquire", ViewAcquire},
       {"fail", ViewFail},       {"abandon", ViewAbandon}, {"clear", ViewClear},
+      {"invalidate", ViewInvalidate}, {"revalidated", ViewRevalidated}, {"epochs", ViewEpochs},
+      {"setFleetEpoch", ViewSetFleetEpoch},
   };
   for (const auto& [name, callback] : functions) {
     napi_value function;
@@ -63,10 +66,11 @@ Napi::Value NamespaceId(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), id);
 }
 
+// attach(mailbox, scratch, tags): returns where in `tags` the tags begin.
 Napi::Value Attach(const Napi::CallbackInfo& info) {
   HandleOf(info)->SetMailbox(info[0]);
   HandleOf(info)->SetScratch(info[1]);
-  return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), static_cast<double>(HandleOf(info)->SetTags(info[2])));
 }
 
 Napi::Value SetScratch(const Napi::CallbackInfo& info) {
@@ -83,6 +87,27 @@ Napi::Value AdvanceClock(const Napi::CallbackInfo& info) {
   if (RefuseClosed(info)) return info.Env().Undefined();
   HandleOf(info)->context().clock_offset_ms += info[0].As<Napi::Number>().Int64Value();
   return info.Env().Undefined();
+}
+
+Napi::Value NowMs(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  TableHandle& handle = *HandleOf(info);
+  return Napi::Number::New(info.Env(), static_cast<double>(handle.table().NowMs(handle.context())));
+}
+
+Napi::Value Doubt(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), HandleOf(info)->table().Doubt());
+}
+
+Napi::Value ResetFleetEpochs(const Napi::CallbackInfo& info) {
+  if (!RefuseClosed(info)) HandleOf(info)->table().ResetFleetEpochs(info[0].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value RaiseDoubt(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), HandleOf(info)->table().RaiseDoubt());
 }
 
 // Records a loader's run time, which only JavaScript can measure. Milliseconds.
@@ -190,7 +215,7 @@ Napi::Value Audit(const Napi::CallbackInfo& info) {
   return result;
 }
 
-// open({dir, name, memory, averageEntryBytes, segmentBytes, l0Items}): attaches this isolate to a region.
+// open({dir, name, memory, averageEntryBytes, segmentBytes, l0Items, l0Bytes, l0CheapBytes}): attaches this isolate to a region.
 Napi::Value Open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Object in = info[0].As<Napi::Object>();
@@ -207,7 +232,9 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
     Throw(env, error.status, error.system_errno, error.detail);
     return env.Undefined();
   }
-  auto* handle = new TableHandle(env, shared, static_cast<uint32_t>(number("l0Items")));  // freed with the isolate
+  const L0Bounds l0{static_cast<uint32_t>(number("l0Items")), static_cast<uint64_t>(number("l0Bytes")),
+                    static_cast<uint64_t>(number("l0CheapBytes"))};
+  auto* handle = new TableHandle(env, shared, l0);  // freed with the isolate
   Status status = handle->Start();
   if (status != Status::kOk) {
     handle->Close(false);
@@ -219,7 +246,9 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   const std::pair<const char*, Napi::Value (*)(const Napi::CallbackInfo&)> functions[] = {
       {"view", MakeView}, {"namespaceId", NamespaceId}, {"attach", Attach}, {"setScratch", SetScratch},
       {"listen", Listen}, {"advanceClock", AdvanceClock}, {"recordLoad", RecordLoad}, {"close", Close},
-      {"stats", Stats}, {"threads", Threads}, {"audit", Audit},
+      {"stats", Stats}, {"threads", Threads}, {"audit", Audit}, {"nowMs", NowMs}, {"doubt", Doubt},
+      {"raiseDoubt", RaiseDoubt},
+      {"resetFleetEpochs", ResetFleetEpochs},
   };
   for (const auto& [name, function] : functions) result.Set(name, Napi::Function::New(env, function, name, handle));
   result.Set("path", shared->table().region().path());
@@ -231,6 +260,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New(env, Open, "open"));
+  exports.Set("openJournal", Napi::Function::New(env, OpenJournal, "openJournal"));
   char layout[20];
   snprintf(layout, sizeof(layout), "%08x", static_cast<uint32_t>(LayoutFingerprint()));
   exports.Set("layout", layout);
@@ -246,6 +276,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   box.Set("kMany", mailbox::kMany);
   box.Set("kManyWords", mailbox::kManyWords);
   box.Set("kManyKeys", mailbox::kManyKeys);
+  box.Set("kEvicted", mailbox::kEvicted);
+  box.Set("kL0Pending", kL0Pending);
 #define X(name, index) box.Set(#name, index);
   STRATA_MAILBOX_WORDS(X)
   STRATA_MAILBOX_NUMBERS(X)

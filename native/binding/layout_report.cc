@@ -42,7 +42,7 @@ Napi::Value DescribeLayout(const Napi::CallbackInfo& info) {
                       {F(H, magic), F(H, layout_fingerprint), F(H, geometry), F(H, hash_seed), F(H, region_id),
                        F(H, boot_id_hash), F(H, time_namespace), F(H, start_monotonic_ms), F(H, version_base),
                        F(H, seal_sequence), F(H, lease_wake), F(H, janitor_wake), F(H, free_segments),
-                       F(H, name_pool_used), F(H, ghost_clock), F(H, segment_records), F(H, admission)});
+                       F(H, name_pool_used), F(H, ghost_clock), F(H, segment_records), F(H, admission), F(H, doubt)});
   using G = Geometry;
   all[n++] = Describe(env, "Geometry", sizeof(G),
                       {F(G, file_bytes), F(G, segment_shift), F(G, segment_count), F(G, bucket_count),
@@ -55,6 +55,8 @@ Napi::Value DescribeLayout(const Napi::CallbackInfo& info) {
   all[n++] = Describe(env, "RecordHeader", sizeof(R),
                       {F(R, value_bytes), F(R, key_bytes), F(R, type), F(R, codec), F(R, ns), F(R, soft_high),
                        F(R, hard_high), F(R, epoch), F(R, version), F(R, soft_low), F(R, hard_low)});
+  using L = FleetBlock;
+  all[n++] = Describe(env, "FleetBlock", sizeof(L), {F(L, word), F(L, doubt), F(L, spare)});
   all[n++] = Describe(env, "LeaseBody", sizeof(LeaseBody), {F(LeaseBody, token), F(LeaseBody, granted_over)});
   all[n++] = Describe(env, "RunHead", sizeof(RunHead), {F(RunHead, part_count), F(RunHead, head_bytes)});
   all[n++] = Describe(env, "RunPart", sizeof(RunPart), {F(RunPart, segment), F(RunPart, generation)});
@@ -66,7 +68,7 @@ Napi::Value DescribeLayout(const Napi::CallbackInfo& info) {
   all[n++] = Describe(env, "ThreadSlot", sizeof(T), {F(T, state), F(T, pid), F(T, bucket_hint), F(T, lease_counter)});
   all[n++] = Describe(env, "ThreadStats", sizeof(ThreadStats), {F(ThreadStats, counters), F(ThreadStats, histograms)});
   all[n++] = Describe(env, "NamespaceEntry", sizeof(NamespaceEntry),
-                      {F(NamespaceEntry, word), F(NamespaceEntry, epoch), F(NamespaceEntry, unused)});
+                      {F(NamespaceEntry, word), F(NamespaceEntry, epoch), F(NamespaceEntry, fleet_epoch)});
   return all;
 }
 

@@ -2,8 +2,8 @@
 
 namespace strata {
 
-TableHandle::TableHandle(napi_env env, std::shared_ptr<SharedRegion> shared, uint32_t l0_items)
-    : env_(env), shared_(std::move(shared)), table_(&shared_->table()), l0_(l0_items) {
+TableHandle::TableHandle(napi_env env, std::shared_ptr<SharedRegion> shared, const L0Bounds& l0)
+    : env_(env), shared_(std::move(shared)), table_(&shared_->table()), l0_(l0) {
   // Runs when the isolate ends, also by worker.terminate(): the thread slot and the segments are given back.
   napi_add_async_cleanup_hook(env_, &TableHandle::OnEnvironmentEnd, this, &hook_);
 }
@@ -45,6 +45,16 @@ void TableHandle::SetMailbox(napi_value array_buffer) {
   napi_create_reference(env_, array_buffer, 1, &mailbox_ref_);
   words_ = static_cast<int32_t*>(data);
   numbers_ = static_cast<double*>(data);
+}
+
+size_t TableHandle::SetTags(napi_value array_buffer) {
+  void* data;
+  size_t bytes;
+  napi_get_arraybuffer_info(env_, array_buffer, &data, &bytes);
+  napi_create_reference(env_, array_buffer, 1, &tags_ref_);
+  const size_t skip = -reinterpret_cast<uintptr_t>(data) % kLine;
+  l0_.Attach(reinterpret_cast<uint32_t*>(static_cast<uint8_t*>(data) + skip), words_ + mailbox::kEvicted);
+  return skip;
 }
 
 void TableHandle::SetScratch(napi_value array_buffer) {

@@ -24,7 +24,7 @@ struct View {
 
 class TableHandle {
  public:
-  TableHandle(napi_env env, std::shared_ptr<SharedRegion> shared, uint32_t l0_items);
+  TableHandle(napi_env env, std::shared_ptr<SharedRegion> shared, const L0Bounds& l0);
   ~TableHandle();
 
   Status Start();  // takes the thread slot
@@ -39,6 +39,8 @@ class TableHandle {
   View* MakeView(uint32_t ns);
 
   void SetMailbox(napi_value array_buffer);
+  // The tags of L0: room for capacity() of them at the next whole line. Returns where that is.
+  size_t SetTags(napi_value array_buffer);
   void SetScratch(napi_value array_buffer);
   int32_t* words() { return words_; }
   double* numbers() { return numbers_; }
@@ -75,7 +77,7 @@ class TableHandle {
   std::vector<std::unique_ptr<View>> views_;
   std::vector<uint8_t> buffer_;
   std::unique_ptr<uint64_t[]> chunk_;
-  napi_ref mailbox_ref_ = nullptr, scratch_ref_ = nullptr, callback_ref_ = nullptr;
+  napi_ref mailbox_ref_ = nullptr, tags_ref_ = nullptr, scratch_ref_ = nullptr, callback_ref_ = nullptr;
   napi_async_context async_context_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;
   Wakeup* wakeup_ = nullptr;

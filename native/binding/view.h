@@ -22,4 +22,10 @@ napi_value ViewFail(napi_env env, napi_callback_info info);
 napi_value ViewAbandon(napi_env env, napi_callback_info info);
 napi_value ViewClear(napi_env env, napi_callback_info info);
 
+// L2's word on entries (view_fleet.cc).
+napi_value ViewInvalidate(napi_env env, napi_callback_info info);
+napi_value ViewRevalidated(napi_env env, napi_callback_info info);
+napi_value ViewEpochs(napi_env env, napi_callback_info info);
+napi_value ViewSetFleetEpoch(napi_env env, napi_callback_info info);
+
 }  // namespace strata

@@ -1,5 +1,6 @@
 // Hot reads as raw Node-API functions: one argument in, the value or a mailbox status out.
 #include <algorithm>
+#include <iterator>
 
 #include "binding/view.h"
 #include "table/read.h"
@@ -9,6 +10,8 @@ namespace {
 
 // Strings up to this size are made anew on each read; larger ones and objects are kept decoded in L0.
 constexpr uint32_t kFreshStringBytes = 256;
+// Strings up to this size take well under a microsecond to make anew, less than any object takes to decode.
+constexpr uint32_t kCheapStringBytes = 4096;
 
 napi_value MakeString(napi_env env, TableHandle& handle, const Hit& hit) {
   napi_value result = nullptr;
@@ -72,8 +75,8 @@ bool Take(napi_env env, TableHandle& handle, const Key& key, const Hit& hit, boo
   if (is_string) {
     taken->value = MakeString(env, handle, hit);
     if (taken->value == nullptr) return false;
-    if (keeps && take_place) taken->l0_index = handle.l0().Take(key, hit);
-    taken->found = taken->l0_index >= 0 ? Found::kReturnedKeep : Found::kReturned;
+    if (keeps && take_place) taken->l0_index = handle.l0().Take(key, hit, bytes <= kCheapStringBytes);
+    taken->found = taken->l0_index >= 0 || handle.l0().has_evicted() ? Found::kReturnedKeep : Found::kReturned;
     return true;
   }
   if (taken->scratch_at + uint64_t{bytes} > handle.scratch_bytes()) {
@@ -82,7 +85,7 @@ bool Take(napi_env env, TableHandle& handle, const Key& key, const Hit& hit, boo
   }
   taken->found = Found::kScratch;
   if (!handle.table().CopyValue(hit, handle.scratch() + taken->scratch_at)) return false;
-  if (keeps && take_place) taken->l0_index = handle.l0().Take(key, hit);
+  if (keeps && take_place) taken->l0_index = handle.l0().Take(key, hit, false);
   return true;
 }
 
@@ -131,13 +134,18 @@ napi_value Deliver(napi_env, TableHandle& handle, const Taken& taken, Status sta
 // A chunk of a getMany: keys first, so that the misses of all of them overlap; packed, so that they stay in cache.
 struct Chunk {
   Key table_keys[mailbox::kManyKeys];
+  napi_value values[mailbox::kManyKeys];
+  char16_t units[mailbox::kManyKeys * kMaxKeyBytes + 8];
   uint8_t key_bytes[mailbox::kManyKeys * kMaxKeyBytes + kKeyRoom];
 };
 
 }  // namespace
 
-// getMany(keys, results): reads up to kManyKeys keys from kInStart. Strings and nulls go into `results`; what else was
-// found is told per key behind kMany. kStatus: kReturned, or kBadKey with the key's place in kL0Index.
+// getMany(keys, collect): reads kInCount keys that stand in one string without a mark between them, their lengths at
+// kMany. Returns what `collect` makes of the values as its arguments: strings and nulls; what else was found is told per
+// key behind kMany, and by kFlag how often. kStatus: kReturned, or kBadKey with the key's place in kL0Index.
+//
+// A key, and an element of a result, by itself costs about as much to cross Node-API as the table takes to answer.
 napi_value ViewGetMany(napi_env env, napi_callback_info info) {
   size_t argc = 2;
   napi_value arguments[2];
@@ -151,33 +159,38 @@ napi_value ViewGetMany(napi_env env, napi_callback_info info) {
     return nullptr;
   }
   Table& table = handle.table();
-  uint32_t length = 0;
-  napi_get_array_length(env, arguments[0], &length);
-  const auto start = static_cast<uint32_t>(words[mailbox::kInStart]);
-  const uint32_t count = std::min<uint32_t>(length - std::min(start, length), mailbox::kManyKeys);
+  const uint32_t count = std::min<uint32_t>(static_cast<uint32_t>(words[mailbox::kInCount]), mailbox::kManyKeys);
   Chunk& chunk = *reinterpret_cast<Chunk*>(handle.ChunkMemory(sizeof(Chunk)));
+  size_t units = 0, unit_at = 0;
+  napi_get_value_string_utf16(env, arguments[0], chunk.units, std::size(chunk.units), &units);
   uint8_t* next_key = chunk.key_bytes;
+  handle.l0().Settle();
   for (uint32_t i = 0; i < count; i++) {
-    napi_value element;
-    napi_get_element(env, arguments[0], start + i, &element);
-    const uint32_t size = ReadKeyInto(env, element, next_key);
+    const auto length = static_cast<uint32_t>(words[mailbox::kMany + i * mailbox::kManyWords]);
+    const uint32_t size = length > units - unit_at ? 0 : EncodeKey(chunk.units + unit_at, length, next_key);
     if (size == 0) {
       words[mailbox::kStatus] = static_cast<int32_t>(Found::kBadKey);
-      words[mailbox::kL0Index] = static_cast<int32_t>(start + i);
+      words[mailbox::kL0Index] = static_cast<int32_t>(i);
       return nullptr;
     }
+    unit_at += length;
     chunk.table_keys[i] = table.MakeKey(view->ns, next_key, size);
     next_key += size;
     table.Prefetch(chunk.table_keys[i]);
     handle.l0().Prefetch(chunk.table_keys[i].hash);
   }
   for (uint32_t i = 0; i < count; i++) table.PrefetchRecord(chunk.table_keys[i]);
+  napi_value nothing;
+  napi_get_undefined(env, &nothing);
   uint32_t scratch_at = 0;
+  int32_t not_returned = 0;
   for (uint32_t i = 0; i < count; i++) {
     int32_t* report = words + mailbox::kMany + i * mailbox::kManyWords;
+    chunk.values[i] = nothing;
     if (const int index = handle.l0().Probe(table, handle.context(), chunk.table_keys[i]); index >= 0) {
       report[0] = static_cast<int32_t>(Found::kL0);
       report[1] = index;
+      not_returned++;
       handle.context().Count(Counter::hits);
       handle.context().Count(Counter::l0_hits);
       continue;
@@ -189,16 +202,21 @@ napi_value ViewGetMany(napi_env env, napi_callback_info info) {
     });
     report[0] = static_cast<int32_t>(status == Status::kOk ? taken.found : Found::kMiss);
     if (status != Status::kOk) continue;
+    if (taken.value != nullptr) chunk.values[i] = taken.value;
+    if (taken.found == Found::kReturned) continue;
+    not_returned++;
     report[1] = taken.l0_index;
     report[2] = static_cast<int32_t>(taken.length);
     report[3] = taken.codec;
     report[4] = static_cast<int32_t>(scratch_at);
-    if (taken.value != nullptr) napi_set_element(env, arguments[1], start + i, taken.value);
     if (taken.found == Found::kScratch) scratch_at += (taken.length + 7) & ~7u;
     if (taken.found == Found::kL0) handle.context().Count(Counter::l0_hits);
   }
   words[mailbox::kStatus] = static_cast<int32_t>(Found::kReturned);
-  return nullptr;
+  words[mailbox::kFlag] = not_returned;
+  napi_value result = nullptr;
+  napi_call_function(env, nothing, arguments[1], count, chunk.values, &result);
+  return result;
 }
 
 napi_value ViewGet(napi_env env, napi_callback_info info) {
@@ -216,6 +234,7 @@ napi_value ViewGet(napi_env env, napi_callback_info info) {
     if (timed) handle.context().Record(Histogram::kGet, PreciseNs() - start);
     return nullptr;
   }
+  handle.l0().Settle();
   Taken taken;
   Status status = handle.table().Read(handle.context(), call.table_key, kReadFresh, [&](const Hit& hit) {
     return Take(env, handle, call.table_key, hit, true, true, &taken);
@@ -231,16 +250,28 @@ napi_value ViewEntry(napi_env env, napi_callback_info info) {
   TableHandle& handle = *call.view->handle;
   const auto flags = static_cast<uint32_t>(handle.words()[mailbox::kInFlags]);
   const bool past_l0 = (flags & 0x100) != 0;
+  handle.l0().Settle();
   Taken taken;
+  FleetBlock fleet{};
+  int32_t fleet_state = 0;
   Status status = handle.table().Read(handle.context(), call.table_key, flags & 0xff, [&](const Hit& hit) {
+    fleet_state = 0;
+    if (hit.header.fleet_bytes != 0) {
+      fleet = hit.fleet;
+      fleet_state = kHasFleet | (hit.is_doubtful ? kFleetDoubtful : 0) | (fleet.is_pending() ? kFleetPending : 0);
+    }
     return Take(env, handle, call.table_key, hit, !past_l0, (flags & kReadQuiet) == 0, &taken);
   });
   if (status == Status::kOk) {
     const uint64_t now = handle.table().NowMs(handle.context());
     const uint64_t soft = taken.header.soft_ms;
     handle.numbers()[mailbox::kVersion] = static_cast<double>(taken.header.version);
+    const uint64_t hard = taken.header.hard_ms;
     handle.numbers()[mailbox::kSoftLeft] = soft == kNever ? -1 : soft > now ? static_cast<double>(soft - now) : 0;
+    handle.numbers()[mailbox::kHardLeft] = hard == kNever ? -1 : hard > now ? static_cast<double>(hard - now) : 0;
     handle.words()[mailbox::kIsStale] = taken.is_stale ? 1 : 0;
+    handle.words()[mailbox::kFleet] = fleet_state;
+    if (fleet_state != 0) handle.numbers()[mailbox::kFleetWord] = static_cast<double>(fleet.mark());
   }
   return Deliver(env, handle, taken, status);
 }

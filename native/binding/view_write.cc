@@ -1,59 +1,19 @@
 // Writes as raw Node-API functions. Inputs beside key and value come by the mailbox.
 #include <algorithm>
 
-#include "binding/view.h"
+#include "binding/write_call.h"
 #include "table/read.h"
 
 namespace strata {
 namespace {
 
-struct Call {
-  TableHandle* handle;
-  View* view;
-  napi_value arguments[2];
-  KeyBuffer key;
-  Key table_key;
-};
-
-void Answer(TableHandle& handle, Status status) { handle.words()[mailbox::kStatus] = static_cast<int32_t>(status); }
-
-bool Open(napi_env env, napi_callback_info info, size_t wanted, Call* call) {
-  size_t argc = 2;
-  void* data;
-  napi_get_cb_info(env, info, &argc, call->arguments, nullptr, &data);
-  call->view = static_cast<View*>(data);
-  call->handle = call->view->handle;
-  if (call->handle->is_closed()) {
-    call->handle->words()[mailbox::kStatus] = static_cast<int32_t>(Found::kClosed);
-    return false;
-  }
-  if (argc < wanted || !ReadKey(env, call->arguments[0], &call->key)) {
-    call->handle->words()[mailbox::kStatus] = static_cast<int32_t>(Found::kBadKey);
-    return false;
-  }
-  call->table_key = call->handle->table().MakeKey(call->view->ns, call->key.bytes, call->key.size);
-  return true;
-}
-
-// 40 bits of milliseconds; longer lives are cut there, which is 34 years.
-constexpr double kMaxLifeMs = 1099511627775.0 / 2;
-
-void ReadLife(TableHandle& handle, uint64_t* soft, uint64_t* hard) {
-  const double ttl = handle.numbers()[mailbox::kInTtl], grace = handle.numbers()[mailbox::kInGrace];
-  *soft = *hard = kNever;
-  if (!(ttl > 0)) return;
-  const uint64_t now = handle.table().NowMs(handle.context());
-  *soft = now + static_cast<uint64_t>(std::clamp(ttl, 1.0, kMaxLifeMs));
-  *hard = *soft + static_cast<uint64_t>(std::clamp(grace, 0.0, kMaxLifeMs));
-}
-
-Status Refuse(Call& call) {
+Status Refuse(WriteCall& call) {
   call.handle->table().DropKey(call.handle->context(), call.table_key);
   return Status::kTooLarge;
 }
 
 // Writes a string that is not plain ASCII: UTF-8, or UTF-16 where that is shorter or the string is ill-formed.
-Status WriteWideString(napi_env env, Call& call, size_t length, WriteOptions& options, uint64_t* version) {
+Status WriteWideString(napi_env env, WriteCall& call, size_t length, WriteOptions& options, uint64_t* version) {
   TableHandle& handle = *call.handle;
   if (length > kMaxValueBytes) return Refuse(call);
   std::vector<uint8_t>& buffer = handle.buffer();
@@ -71,7 +31,7 @@ Status WriteWideString(napi_env env, Call& call, size_t length, WriteOptions& op
                               static_cast<uint32_t>(as_wide ? units * 2 : bytes), options, version);
 }
 
-Status WriteString(napi_env env, Call& call, WriteOptions& options, uint64_t* version) {
+Status WriteString(napi_env env, WriteCall& call, WriteOptions& options, uint64_t* version) {
   TableHandle& handle = *call.handle;
   Table& table = handle.table();
   size_t length;
@@ -81,9 +41,10 @@ Status WriteString(napi_env env, Call& call, WriteOptions& options, uint64_t* ve
   size_t utf8_bytes;
   napi_get_value_string_utf8(env, call.arguments[1], nullptr, 0, &utf8_bytes);
   // Plain ASCII, the common case, goes straight into the record.
-  if (utf8_bytes == length && RecordBytes(call.table_key.size, capacity) <= table.max_inline_record()) {
+  if (utf8_bytes == length &&
+      RecordBytes(call.table_key.size, capacity, options.fleet_bytes()) <= table.max_inline_record()) {
     PendingWrite write;
-    if (!table.BeginWrite(handle.context(), call.table_key, capacity, &write)) {
+    if (!table.BeginWrite(handle.context(), call.table_key, capacity, options, &write)) {
       table.DropKey(handle.context(), call.table_key);
       return Status::kNoRoom;
     }
@@ -95,14 +56,14 @@ Status WriteString(napi_env env, Call& call, WriteOptions& options, uint64_t* ve
   return WriteWideString(env, call, length, options, version);
 }
 
-Status WriteValue(napi_env env, Call& call, WriteOptions& options, uint64_t* version) {
+Status WriteValue(napi_env env, WriteCall& call, WriteOptions& options, uint64_t* version) {
   napi_valuetype type;
   napi_typeof(env, call.arguments[1], &type);
   if (type == napi_string) return WriteString(env, call, options, version);
   void* data;
   size_t bytes;
   if (napi_get_buffer_info(env, call.arguments[1], &data, &bytes) != napi_ok) return Status::kConflict;
-  options.codec = static_cast<uint8_t>(call.handle->words()[mailbox::kInCodec]);
+  options.codec = static_cast<uint8_t>(call.handle->words()[mailbox::kInCodec] & ~kFleetFlag);
   if (bytes > call.handle->table().max_value_bytes()) return Refuse(call);
   static const uint8_t kNothing = 0;
   return call.handle->table().Write(call.handle->context(), call.table_key,
@@ -112,9 +73,10 @@ Status WriteValue(napi_env env, Call& call, WriteOptions& options, uint64_t* ver
 
 }  // namespace
 
-// set(key, value): kInTtl, kInGrace, kInCondition (0 none, 1 absent, 2 version in kInExpected), kInToken (publish).
+// set(key, value): kInTtl, kInGrace, kInCondition (0 none, 1 absent, 2 version in kInExpected), kInToken (publish),
+// kInFleet. kVersion: that of the stored value.
 napi_value ViewSet(napi_env env, napi_callback_info info) {
-  Call call;
+  WriteCall call;
   if (!Open(env, info, 2, &call)) return nullptr;
   TableHandle& handle = *call.handle;
   const bool timed = ++handle.sample % TableHandle::kSampleEvery == 0;
@@ -124,6 +86,7 @@ napi_value ViewSet(napi_env env, napi_callback_info info) {
   options.condition = static_cast<Condition>(handle.words()[mailbox::kInCondition] & 3);
   options.expected = static_cast<uint64_t>(handle.numbers()[mailbox::kInExpected]);
   options.lease_token = static_cast<uint64_t>(handle.numbers()[mailbox::kInToken]);
+  ReadFleet(handle, &options);
   uint64_t version = 0;
   Status status = WriteValue(env, call, options, &version);
   handle.numbers()[mailbox::kVersion] = static_cast<double>(version);
@@ -133,17 +96,20 @@ napi_value ViewSet(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// kVersion: the highest the key has had.
 napi_value ViewDelete(napi_env env, napi_callback_info info) {
-  Call call;
+  WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
-  Status status = call.handle->table().Delete(call.handle->context(), call.table_key);
+  uint64_t version = 0;
+  Status status = call.handle->table().Delete(call.handle->context(), call.table_key, &version);
+  call.handle->numbers()[mailbox::kVersion] = static_cast<double>(version);
   if (status == Status::kOk) call.handle->context().Count(Counter::deletes);
   Answer(*call.handle, status);
   return nullptr;
 }
 
 napi_value ViewTouch(napi_env env, napi_callback_info info) {
-  Call call;
+  WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
   uint64_t soft, hard;
   ReadLife(*call.handle, &soft, &hard);
@@ -153,7 +119,7 @@ napi_value ViewTouch(napi_env env, napi_callback_info info) {
 }
 
 napi_value ViewExpire(napi_env env, napi_callback_info info) {
-  Call call;
+  WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
   Answer(*call.handle, call.handle->table().Expire(call.handle->context(), call.table_key));
   return nullptr;
@@ -162,7 +128,7 @@ napi_value ViewExpire(napi_env env, napi_callback_info info) {
 // kInLeaseMs, kInForce, kInToken (awaited flight). kToken: granted or held by. A failed flight's bytes lie in the
 // scratch buffer, kLength of them.
 napi_value ViewAcquire(napi_env env, napi_callback_info info) {
-  Call call;
+  WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
   TableHandle& handle = *call.handle;
   uint64_t token = 0;
@@ -186,7 +152,7 @@ napi_value ViewAcquire(napi_env env, napi_callback_info info) {
 
 // fail(key, bytes): kInToken, kInTtl (how long late waiters may still learn of it).
 napi_value ViewFail(napi_env env, napi_callback_info info) {
-  Call call;
+  WriteCall call;
   if (!Open(env, info, 2, &call)) return nullptr;
   TableHandle& handle = *call.handle;
   void* data;
@@ -203,7 +169,7 @@ napi_value ViewFail(napi_env env, napi_callback_info info) {
 }
 
 napi_value ViewAbandon(napi_env env, napi_callback_info info) {
-  Call call;
+  WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
   TableHandle& handle = *call.handle;
   Answer(handle, handle.table().Abandon(handle.context(), call.table_key,
@@ -212,14 +178,8 @@ napi_value ViewAbandon(napi_env env, napi_callback_info info) {
 }
 
 napi_value ViewClear(napi_env env, napi_callback_info info) {
-  size_t argc = 0;
-  void* data;
-  napi_get_cb_info(env, info, &argc, nullptr, nullptr, &data);
-  auto* view = static_cast<View*>(data);
-  if (view->handle->is_closed()) {
-    view->handle->words()[mailbox::kStatus] = static_cast<int32_t>(Found::kClosed);
-    return nullptr;
-  }
+  View* view = OpenView(env, info);
+  if (view == nullptr) return nullptr;
   view->handle->table().ClearNamespace(view->ns);
   Answer(*view->handle, Status::kOk);
   return nullptr;

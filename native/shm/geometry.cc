@@ -8,6 +8,8 @@ namespace strata {
 namespace {
 
 constexpr double kIndexLoad = 0.6;
+constexpr double kGhostPerEntry = 1.25;
+constexpr uint64_t kEntriesPerSegment = 96;
 constexpr uint64_t kMaxDataBytes = uint64_t{kRecordAlign} << 32;  // reach of a 32-bit location
 
 uint64_t AlignUp(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
@@ -26,12 +28,12 @@ Status Place(uint64_t file_bytes, uint32_t segment_shift, uint32_t average_entry
   uint64_t fixed = kPage + g->thread_slots * (sizeof(ThreadSlot) + sizeof(ThreadStats)) +
                    kMaxNamespaces * sizeof(NamespaceEntry) + kNamePoolBytes + kInterestStamps * 8 + 12 * kPage;
   if (file_bytes < fixed + kMinSegments * segment) return Status::kBadOptions;
-  double per_entry = sizeof(RecordHeader) + average_entry_bytes + sizeof(Bucket) / (kSlotsPerBucket * kIndexLoad) + 6 +
+  double per_entry = sizeof(RecordHeader) + average_entry_bytes + sizeof(Bucket) / (kSlotsPerBucket * kIndexLoad) + 4 * kGhostPerEntry +
                      (average_entry_bytes + 32.0) / static_cast<double>(segment) * (sizeof(Segment) + 4);
   double entries = static_cast<double>(file_bytes - fixed) / per_entry;
   g->bucket_count = static_cast<uint32_t>(
       std::clamp(entries / (kSlotsPerBucket * kIndexLoad), 64.0, 2147483648.0));
-  g->ghost_count = static_cast<uint32_t>(std::clamp(1.5 * entries, 256.0, 4294967040.0)) / 4 * 4;
+  g->ghost_count = static_cast<uint32_t>(std::clamp(kGhostPerEntry * entries, 256.0, 4294967040.0)) / 4 * 4;
   uint64_t index = uint64_t{g->bucket_count} * sizeof(Bucket) + uint64_t{g->ghost_count} * 4;
   if (file_bytes < fixed + index + kMinSegments * segment) return Status::kBadOptions;
   uint64_t room = file_bytes - fixed - index;
@@ -68,6 +70,11 @@ Status ComputeGeometry(const RegionOptions& options, Geometry* out) {
   if (segment == 0) {
     segment = static_cast<uint32_t>(std::clamp<uint64_t>(
         std::bit_floor(options.memory_bytes / 1024), kMinSegmentBytes, kMaxSegmentBytes));
+    // Half a record is lost at a segment's end, so larger records get larger segments, while 512 of them are left.
+    if (segment < kEntriesPerSegment * options.average_entry_bytes && segment < kMaxSegmentBytes &&
+        options.memory_bytes / segment >= 1024) {
+      segment *= 2;
+    }
   }
   if (!std::has_single_bit(segment) || segment < 4096 || segment > kMaxSegmentBytes) return Status::kBadOptions;
   uint64_t file_bytes = options.memory_bytes / kPage * kPage;

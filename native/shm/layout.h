@@ -14,7 +14,7 @@
 
 namespace strata {
 
-inline constexpr uint32_t kLayoutVersion = 3;
+inline constexpr uint32_t kLayoutVersion = 4;
 inline constexpr uint64_t kRegionMagic = 0x31304154415254'53u;  // "STRATA01"
 inline constexpr size_t kPage = 4096;
 inline constexpr size_t kLine = 64;
@@ -81,19 +81,21 @@ struct alignas(128) Bucket {
 };
 static_assert(sizeof(Bucket) == 128 && offsetof(Bucket, slots) == 24);
 
-// ---- Record: 32-byte header, key, value; 8-byte aligned; immutable once reachable -------------------
+// ---- Record: 32-byte header, key, fleet block (not every record), value; 8-byte aligned; immutable once reachable ----
 //
 //   0   u32 value bytes    4  u16 key bytes   6  u8 type    7  u8 codec
 //   8   u16 namespace     10  u8 soft high   11  u8 hard high   12  u32 namespace epoch at write
-//   16  u64 version       24  u32 soft low   28  u32 hard low   32  key, then value
+//   16  u64 version       24  u32 soft low   28  u32 hard low   32  key, then the fleet block, then value
 //
-//   type  7     6    4 3    0
-//        │ run │ origin │ type │     origin: what brought the record to its queue (see Origin)
+//   type  7     6    4 3    0                                                              codec  7       6     0
+//        │ run │ origin │ type │     origin: what brought the record to its queue (see Origin)   │ fleet │ codec │
 //
 // soft and hard are milliseconds since the region's start in 40 bits, 0 = never. A run's head has kRunFlag
-// in type, and its value area starts with RunHead and the part list; value bytes then counts the user's bytes.
+// in type, and its value area starts with RunHead and the part list. A record of a cache with L2 has kFleetFlag in
+// codec, and 16 bytes of FleetBlock behind the key. Value bytes counts the user's bytes in either case.
 enum class RecordType : uint8_t { kNone = 0, kValue = 1, kLease = 2, kError = 3 };
 inline constexpr uint8_t kRunFlag = 0x80;
+inline constexpr uint8_t kFleetFlag = 0x80;
 
 // The class by which a record came to the main queue; admission to main is learned per class (table/admission.cc).
 enum class Origin : uint8_t {
@@ -120,6 +122,23 @@ struct RecordHeader {
   uint32_t hard_low;
 };
 static_assert(sizeof(RecordHeader) == 32 && offsetof(RecordHeader, version) == 16);
+
+// What ties a value to L2. Behind the key, so not aligned.
+//
+//   word  63          52                             0
+//        │ pending │ 0 │ fleet version, or mark       │   pending: the mark of a record of the journal
+//
+// A block whose doubt is not the region's makes its record doubtful: what it says may be outdated in the fleet.
+struct FleetBlock {
+  uint64_t word;
+  uint32_t doubt;
+  uint32_t spare;
+
+  static constexpr uint64_t kPending = uint64_t{1} << 63;
+  bool is_pending() const { return (word & kPending) != 0; }
+  uint64_t mark() const { return word & ~kPending; }  // of a pending one
+};
+static_assert(sizeof(FleetBlock) == 16);
 
 // Payload of a lease and the start of the payload of an error.
 struct LeaseBody {
@@ -183,7 +202,8 @@ static_assert(sizeof(ThreadSlot) == 128);
   X(entries) X(live_bytes) X(evictions_small) X(evictions_main) X(evictions_bucket)                 \
   X(evictions_no_room) X(expirations) X(loads) X(lease_busy) X(lease_takeovers) X(publishes)        \
   X(publishes_lost) X(load_errors) X(helps) X(read_retries) X(read_exhausted) X(reclaims)           \
-  X(compactions) X(copies) X(inline_reclaims) X(runs_stored) X(runs_freed) X(reaped) X(ghost_hits)
+  X(compactions) X(copies) X(inline_reclaims) X(runs_stored) X(runs_freed) X(reaped) X(ghost_hits)  \
+  X(doubtful) X(invalidations) X(revalidations)
 
 enum class Counter : uint32_t {
 #define X(name) name,
@@ -209,7 +229,7 @@ struct alignas(kLine) ThreadStats {
 struct NamespaceEntry {
   Atomic<uint64_t> word;
   Atomic<uint32_t> epoch;
-  uint32_t unused;
+  Atomic<uint32_t> fleet_epoch;  // clears of the whole fleet, as L2 counts them
 };
 static_assert(sizeof(NamespaceEntry) == 16);
 
@@ -220,7 +240,7 @@ struct Geometry {
   uint32_t segment_count;
   uint32_t bucket_count;
   uint32_t thread_slots;
-  uint32_t ghost_count;  // 4-byte ghost entries, a multiple of 4; 1.5 x the expected records
+  uint32_t ghost_count;  // 4-byte ghost entries, a multiple of 4; 1.25 x the expected records
   uint32_t average_entry_bytes;
   uint64_t generations_at, threads_at, stats_at, segments_at, namespaces_at, names_at, interest_at,
       buckets_at, ghost_at, data_at;
@@ -245,6 +265,7 @@ struct alignas(kPage) RegionHeader {
   alignas(kLine) Atomic<uint32_t> ghost_clock;    // evictions so far
   Atomic<uint32_t> segment_records;               // records per segment, 24.8 fixed point, running mean of reclaims
   alignas(kLine) Atomic<uint32_t> admission[kAdmissionClasses];  // 16.16 fixed point, 65536 = always
+  alignas(kLine) Atomic<uint32_t> doubt;          // read by every read of a record with a fleet block; never 0
 };
 static_assert(sizeof(RegionHeader) == kPage);
 
@@ -258,7 +279,8 @@ constexpr uint64_t LayoutFingerprint() {
   for (uint64_t value : {sizeof(RegionHeader), sizeof(Geometry), offsetof(RegionHeader, hash_seed),
                          sizeof(Bucket), sizeof(RecordHeader), sizeof(Segment), sizeof(ThreadSlot), sizeof(ThreadStats),
                          sizeof(NamespaceEntry), size_t{kSlotsPerBucket}, size_t{kMaxKeyBytes}, size_t{kMaxValueBytes},
-                         size_t{kMaxNamespaces}, size_t{kNamePoolBytes}, size_t{kInterestStamps}, size_t{kRecordAlign}}) {
+                         size_t{kMaxNamespaces}, size_t{kNamePoolBytes}, size_t{kInterestStamps}, size_t{kRecordAlign},
+                         sizeof(FleetBlock), offsetof(RegionHeader, doubt)}) {
     hash = FingerprintStep(hash, value);
   }
   return hash;

@@ -1,23 +1,15 @@
 // The region: one file of a private directory, mapped into this process.
 //
-// Created under a temporary name, allocated in full, initialised, then renamed into place; so a name in the
-// directory always shows a complete region, and a full file system is an error here instead of SIGBUS later.
-// A file that is not ours, not whole, or of another layout is left alone and a fresh region takes the next name.
+// How it is found, made and refused is in private_file.h.
 #pragma once
 
 #include <string>
 
-#include "base/status.h"
 #include "shm/geometry.h"
 #include "shm/layout.h"
+#include "shm/private_file.h"
 
 namespace strata {
-
-struct RegionError {
-  Status status = Status::kOk;
-  int system_errno = 0;
-  std::string detail;  // what was found and what was expected, with the path
-};
 
 class Region {
  public:
@@ -25,21 +17,21 @@ class Region {
   // Returns nullptr with `error` filled. `warnings` tells which files were refused on the way.
   static Region* Open(const std::string& dir, const std::string& name, const RegionOptions& options,
                       RegionError* error, std::string* warnings);
-  ~Region();
+  ~Region() = default;
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
 
-  const std::string& path() const { return path_; }
-  uint64_t device() const { return device_; }
-  uint64_t inode() const { return inode_; }
-  int fd() const { return fd_; }
+  const std::string& path() const { return file_.path(); }
+  uint64_t device() const { return file_.device(); }
+  uint64_t inode() const { return file_.inode(); }
+  int fd() const { return file_.fd(); }
   // True if the region's name no longer leads to this file: later openers will meet in another one.
-  bool IsUnlinked() const;
+  bool IsUnlinked() const { return file_.IsUnlinked(); }
   // Maps a part of the file's pages now, so that no later access pays for a page fault. Memory is not taken by it:
   // the file was allocated in full. Where the kernel cannot do it, nothing happens.
-  void Prefault(uint64_t offset, uint64_t bytes) const;
+  void Prefault(uint64_t offset, uint64_t bytes) const { file_.Prefault(offset, bytes); }
   // Removes the name if it still leads to this file. Those attached keep the region.
-  void Unlink();
+  void Unlink() { file_.Unlink(); }
 
   RegionHeader& header() const { return *reinterpret_cast<RegionHeader*>(base_); }
   // A private copy, so that no later change in shared memory can move a bound.
@@ -60,14 +52,9 @@ class Region {
   template <class T>
   T* At(uint64_t offset) const { return reinterpret_cast<T*>(base_ + offset); }
 
-  std::string path_;
-  int dir_fd_ = -1;
-  int fd_ = -1;
-  uint64_t device_ = 0, inode_ = 0;
-  uint8_t* base_ = nullptr;
+  PrivateFile file_;
+  uint8_t* base_ = nullptr;  // of file_; here so that a read follows one pointer
   Geometry geometry_{};
-
-  friend class RegionOpener;
 };
 
 }  // namespace strata

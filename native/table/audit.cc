@@ -59,10 +59,14 @@ AuditReport Table::Audit(ThreadContext& t) {
       else if (header.type == RecordType::kError) report.errors_records++;
       else broken(At("record of unknown type in segment", place.segment));
       live[place.segment] += bytes;
-      report.live_bytes += is_value ? kHeaderBytes + header.key_bytes + header.value_bytes : 0;
+      report.live_bytes += is_value ? header.before_value() + header.value_bytes : 0;
       if (!header.is_run) continue;
+      if (header.before_value() + sizeof(RunHead) > place.room) {
+        broken(At("head of a run leaves segment", place.segment));
+        continue;
+      }
       RunHead run;
-      const uint8_t* payload = place.key() + header.key_bytes;
+      const uint8_t* payload = place.key() + header.key_bytes + header.fleet_bytes;
       CopyShared(&run, payload, sizeof(run));
       for (uint32_t p = 0; p < run.part_count && p < place.room / sizeof(RunPart); p++) {
         RunPart part;

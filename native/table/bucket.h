@@ -60,8 +60,8 @@ Table::Outcome Table::BucketOp(ThreadContext& t, uint32_t bucket_index, const Ke
 
     bool was_value = has_old && old_header.type == RecordType::kValue;
     bool is_value = decision.act == Act::kPut && new_header.type == RecordType::kValue;
-    if (is_value) t.Count(Counter::live_bytes, kHeaderBytes + new_header.key_bytes + new_header.value_bytes);
-    if (was_value) t.Count(Counter::live_bytes, -uint64_t{kHeaderBytes + old_header.key_bytes + old_header.value_bytes});
+    if (is_value) t.Count(Counter::live_bytes, new_header.before_value() + new_header.value_bytes);
+    if (was_value) t.Count(Counter::live_bytes, -uint64_t{old_header.before_value() + old_header.value_bytes});
     if (is_value != was_value) t.Count(Counter::entries, is_value ? 1 : ~uint64_t{0});
     if (has_old) {
       if (old_header.is_run) {

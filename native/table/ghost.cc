@@ -22,7 +22,7 @@ Atomic<uint32_t>* Table::GhostSet(uint64_t hash) const {
 uint32_t Table::CapacityInRecords() const {
   const uint64_t per_segment = region_->header().segment_records.load(kRelaxed);
   const uint64_t records = per_segment * g_.segment_count >> 8;
-  return static_cast<uint32_t>(per_segment == 0 ? g_.ghost_count / 3 * 2 : std::clamp<uint64_t>(records, 64, 1u << 31));
+  return static_cast<uint32_t>(per_segment == 0 ? g_.ghost_count / 5 * 4 : std::clamp<uint64_t>(records, 64, 1u << 31));
 }
 
 void Table::GhostInsert(uint64_t hash, Queue from) {

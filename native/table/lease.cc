@@ -52,7 +52,8 @@ Status Table::Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool 
     now = PreciseNowMs(t);
     took_over = false;
     const bool usable = k.value_slot >= 0 && IsUsable(k.value, epoch, now);
-    if (usable && !force && (k.value.soft_ms == kNever || now < k.value.soft_ms)) {
+    if (usable && !force && (k.value.soft_ms == kNever || now < k.value.soft_ms) &&
+        !IsDoubtful(k.value_place, k.value)) {
       *fresh = true;
       status = Status::kMiss;
       return {};

@@ -54,12 +54,37 @@ Status Table::NamespaceId(const std::string& name, uint32_t parent, uint32_t* id
 
 uint32_t Table::EpochOf(uint32_t ns) const {
   const NamespaceEntry* entries = region_->namespaces();
-  uint32_t sum = entries[0].epoch.load(kAcquire);  // SYNC(epoch)
+  uint32_t sum = entries[0].epoch.load(kAcquire) + entries[0].fleet_epoch.load(kAcquire);  // SYNC(epoch)
   for (uint32_t depth = 0; ns != 0 && ns < kMaxNamespaces && depth < kMaxNamespaceDepth; depth++) {
-    sum += entries[ns].epoch.load(kAcquire);  // SYNC(epoch)
+    sum += entries[ns].epoch.load(kAcquire) + entries[ns].fleet_epoch.load(kAcquire);  // SYNC(epoch)
     ns = static_cast<uint32_t>(entries[ns].word.load(kRelaxed) >> 32) & 0xffff;
   }
   return sum;
+}
+
+uint32_t Table::ClearsOf(uint32_t ns) const { return EpochOf(ns) - FleetEpochOf(ns); }
+
+uint32_t Table::FleetEpochOf(uint32_t ns) const {
+  const NamespaceEntry* entries = region_->namespaces();
+  uint32_t sum = entries[0].fleet_epoch.load(kAcquire);  // SYNC(epoch)
+  for (uint32_t depth = 0; ns != 0 && ns < kMaxNamespaces && depth < kMaxNamespaceDepth; depth++) {
+    sum += entries[ns].fleet_epoch.load(kAcquire);  // SYNC(epoch)
+    ns = static_cast<uint32_t>(entries[ns].word.load(kRelaxed) >> 32) & 0xffff;
+  }
+  return sum;
+}
+
+void Table::SetFleetEpoch(uint32_t ns, uint32_t epoch) {
+  // SYNC(epoch): a read that starts after this sees the new sum and treats older records as absent.
+  if (region_->namespaces()[ns % kMaxNamespaces].fleet_epoch.exchange(epoch, kAcqRel) == epoch) return;
+  WakeAllWaiters();
+}
+
+void Table::ResetFleetEpochs(uint32_t root) {
+  // The root first: from then on no sum is one that was there before.
+  region_->namespaces()[0].fleet_epoch.store(root, kRelease);  // SYNC(epoch)
+  for (uint32_t ns = 1; ns < kMaxNamespaces; ns++) region_->namespaces()[ns].fleet_epoch.store(0, kRelease);  // SYNC(epoch)
+  WakeAllWaiters();
 }
 
 void Table::ClearNamespace(uint32_t ns) {

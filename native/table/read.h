@@ -44,6 +44,8 @@ Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume con
         hit.is_stale = hit.header.soft_ms != kNever && now >= hit.header.soft_ms;
         if (!IsUsable(hit.header, EpochOf(key.ns), now)) {  // the epoch after the slot: see docs/concurrency.md
           status = Status::kMiss;
+        } else if (hit.header.fleet_bytes != 0 && LoadDoubt(&hit) && (flags & kReadDoubtToo) == 0) [[unlikely]] {
+          status = Status::kDoubtful;
         } else if (hit.is_stale && (flags & kReadStaleToo) == 0) {
           status = Status::kStale;
         } else if (!hit.header.is_run && CheckedRecordBytes(hit.header, hit.place.room) == 0) {
@@ -64,7 +66,10 @@ Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume con
       if (!matches) continue;
       if ((flags & kReadQuiet) == 0) {
         if (status == Status::kOk) FeedFrequency(bucket, i);
-        t.Count(status == Status::kOk ? Counter::hits : status == Status::kStale ? Counter::stale_hits : Counter::misses);
+        t.Count(status == Status::kOk         ? Counter::hits
+                : status == Status::kStale    ? Counter::stale_hits
+                : status == Status::kDoubtful ? Counter::doubtful
+                                              : Counter::misses);
       }
       return status;
     }
@@ -77,6 +82,13 @@ Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume con
   t.Count(Counter::read_exhausted);
   if ((flags & kReadQuiet) == 0) t.Count(Counter::misses);
   return Status::kMiss;
+}
+
+// Takes the fleet block into the hit. The doubt is loaded after the slot: who stamped the record had seen the doubt he
+// stamped it with, so this look sees it too.
+inline bool Table::LoadDoubt(Hit* hit) const {
+  hit->is_doubtful = !LoadFleet(hit->place, hit->header, &hit->fleet) || hit->fleet.doubt != Doubt();
+  return hit->is_doubtful;
 }
 
 inline bool Table::Revalidate(uint32_t slot_id, uint32_t location, uint32_t generation) {

@@ -14,8 +14,8 @@ struct Key {
 
 inline constexpr uint32_t kHeaderBytes = sizeof(RecordHeader);
 
-constexpr uint32_t RecordBytes(uint32_t key_bytes, uint32_t payload_bytes) {
-  return (kHeaderBytes + key_bytes + payload_bytes + kRecordAlign - 1) / kRecordAlign * kRecordAlign;
+constexpr uint32_t RecordBytes(uint32_t key_bytes, uint32_t payload_bytes, uint32_t fleet_bytes = 0) {
+  return (kHeaderBytes + key_bytes + fleet_bytes + payload_bytes + kRecordAlign - 1) / kRecordAlign * kRecordAlign;
 }
 
 // A header copied out of shared memory, so that every check and use sees the same values.
@@ -26,12 +26,16 @@ struct HeaderCopy {
   bool is_run;
   Origin origin;
   uint8_t codec;
+  uint32_t fleet_bytes;  // of the block behind the key: 16, or 0 if the record has none
   uint32_t ns;
   uint32_t epoch;
   uint64_t version;
   uint64_t soft_ms;
   uint64_t hard_ms;
+
+  uint32_t before_value() const { return kHeaderBytes + key_bytes + fleet_bytes; }
 };
+static_assert(kFleetFlag >> 3 == sizeof(FleetBlock));  // the flag is the block's size, shifted
 
 inline HeaderCopy LoadHeader(const RecordHeader* h) {
   HeaderCopy copy;
@@ -41,7 +45,9 @@ inline HeaderCopy LoadHeader(const RecordHeader* h) {
   copy.type = static_cast<RecordType>(type & 15);
   copy.origin = static_cast<Origin>((type >> 4) & 7);
   copy.is_run = (type & kRunFlag) != 0;
-  copy.codec = LoadField(h->codec);
+  const uint8_t codec = LoadField(h->codec);
+  copy.codec = codec & static_cast<uint8_t>(~kFleetFlag);
+  copy.fleet_bytes = (codec & kFleetFlag) >> 3;
   copy.ns = LoadField(h->ns);
   copy.epoch = LoadField(h->epoch);
   copy.version = LoadField(h->version);
@@ -55,7 +61,7 @@ inline void StoreHeader(RecordHeader* h, const HeaderCopy& from) {
   StoreField(h->key_bytes, static_cast<uint16_t>(from.key_bytes));
   StoreField(h->type, static_cast<uint8_t>(static_cast<uint8_t>(from.type) | static_cast<uint8_t>(from.origin) << 4 |
                                            (from.is_run ? kRunFlag : 0)));
-  StoreField(h->codec, from.codec);
+  StoreField(h->codec, static_cast<uint8_t>(from.codec | (from.fleet_bytes != 0 ? kFleetFlag : 0)));
   StoreField(h->ns, static_cast<uint16_t>(from.ns));
   StoreField(h->soft_high, static_cast<uint8_t>(from.soft_ms >> 32));
   StoreField(h->hard_high, static_cast<uint8_t>(from.hard_ms >> 32));
@@ -80,9 +86,16 @@ struct RecordPlace {
   uint8_t* key() const { return reinterpret_cast<uint8_t*>(header) + kHeaderBytes; }
 };
 
+// The fleet block of a record that has one; false if its lengths leave the segment.
+inline bool LoadFleet(const RecordPlace& place, const HeaderCopy& h, FleetBlock* block) {
+  if (h.before_value() > place.room) return false;
+  CopyShared(block, place.key() + h.key_bytes, sizeof(*block));
+  return true;
+}
+
 // Bytes a plain record occupies, or 0 if its header's lengths leave the segment.
 inline uint32_t CheckedRecordBytes(const HeaderCopy& h, uint32_t room) {
-  uint64_t bytes = uint64_t{kHeaderBytes} + h.key_bytes + h.value_bytes;
+  uint64_t bytes = uint64_t{h.before_value()} + h.value_bytes;
   bytes = (bytes + kRecordAlign - 1) / kRecordAlign * kRecordAlign;
   return bytes <= room ? static_cast<uint32_t>(bytes) : 0;
 }

@@ -21,9 +21,10 @@ uint32_t HeadPayload(uint32_t parts) {
 Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, uint32_t bytes,
                        const WriteOptions& options, uint64_t* version) {
   uint32_t parts = 0;
-  while (uint64_t{parts} * segment_bytes_ + (segment_bytes_ - kHeaderBytes - key.size - HeadPayload(parts)) < bytes) {
+  const uint32_t list_start = kHeaderBytes + key.size + options.fleet_bytes();
+  while (uint64_t{parts} * segment_bytes_ + (segment_bytes_ - list_start - HeadPayload(parts)) < bytes) {
     parts++;
-    if (parts > kMaxParts || kHeaderBytes + key.size + HeadPayload(parts) >= segment_bytes_) return Status::kTooLarge;
+    if (parts > kMaxParts || list_start + HeadPayload(parts) >= segment_bytes_) return Status::kTooLarge;
   }
   const uint32_t home = HashRange(key.hash, g_.bucket_count);
   const Start start = StartOf(t, key);
@@ -46,7 +47,7 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
       return Status::kNoRoom;
     }
   }
-  const uint32_t payload_start = kHeaderBytes + key.size + HeadPayload(parts);
+  const uint32_t payload_start = list_start + HeadPayload(parts);
   const uint32_t head_bytes = std::min(bytes, segment_bytes_ - payload_start);
   uint32_t at = head_bytes;
   for (uint32_t p = 0; p < parts; p++) {
@@ -63,6 +64,7 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
   header.is_run = true;
   header.origin = start.origin;
   header.codec = options.codec;
+  header.fleet_bytes = options.fleet_bytes();
   header.ns = key.ns;
   header.epoch = EpochOf(key.ns);
   header.soft_ms = options.soft_ms;
@@ -71,7 +73,8 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
   Locate(LocationOf(taken[0], 0), &place);
   StoreHeader(place.header, header);
   CopyShared(place.key(), key.bytes, key.size);
-  uint8_t* payload = place.key() + key.size;
+  if (options.has_fleet) CopyShared(place.key() + key.size, &options.fleet, sizeof(FleetBlock));
+  uint8_t* payload = place.key() + key.size + header.fleet_bytes;
   RunHead head{parts, head_bytes};
   CopyShared(payload, &head, sizeof(head));
   for (uint32_t p = 0; p < parts; p++) {
@@ -111,7 +114,9 @@ bool Table::CopyValue(const Hit& hit, uint8_t* to) const {
     CopyShared(to, payload, hit.header.value_bytes);
     return true;
   }
-  const uint32_t room = hit.place.room - kHeaderBytes - hit.header.key_bytes;
+  const uint32_t before = hit.header.before_value();
+  if (before > hit.place.room) return false;
+  const uint32_t room = hit.place.room - before;
   if (room < sizeof(RunHead)) return false;
   RunHead head;
   CopyShared(&head, payload, sizeof(head));
@@ -136,9 +141,9 @@ bool Table::CopyValue(const Hit& hit, uint8_t* to) const {
 
 bool Table::RunLists(const RecordPlace& head, const HeaderCopy& header, uint32_t segment, uint32_t generation) const {
   if (!header.is_run || header.key_bytes > kMaxKeyBytes) return false;
-  const uint32_t before = kHeaderBytes + header.key_bytes + static_cast<uint32_t>(sizeof(RunHead));
+  const uint32_t before = header.before_value() + static_cast<uint32_t>(sizeof(RunHead));
   if (before > head.room) return false;
-  const uint8_t* payload = head.key() + header.key_bytes;
+  const uint8_t* payload = head.key() + header.key_bytes + header.fleet_bytes;
   RunHead run;
   CopyShared(&run, payload, sizeof(run));
   if (run.part_count > (head.room - before) / sizeof(RunPart)) return false;
@@ -196,13 +201,14 @@ bool Table::FreeRunSegment(ThreadContext& t, uint32_t segment, const uint32_t* g
 void Table::FreeRun(ThreadContext& t, const RecordPlace& head, uint32_t head_generation) {
   HeaderCopy header = LoadHeader(head.header);
   std::vector<RunPart> parts;
-  const uint32_t before = kHeaderBytes + header.key_bytes + static_cast<uint32_t>(sizeof(RunHead));
+  const uint32_t before = header.before_value() + static_cast<uint32_t>(sizeof(RunHead));
   if (header.is_run && before <= head.room) {
+    const uint8_t* payload = head.key() + header.key_bytes + header.fleet_bytes;
     RunHead run;
-    CopyShared(&run, head.key() + header.key_bytes, sizeof(run));
+    CopyShared(&run, payload, sizeof(run));
     uint32_t count = std::min<uint32_t>({run.part_count, kMaxParts, (head.room - before) / static_cast<uint32_t>(sizeof(RunPart))});
     parts.resize(count);
-    if (count != 0) CopyShared(parts.data(), head.key() + header.key_bytes + sizeof(RunHead), count * sizeof(RunPart));
+    if (count != 0) CopyShared(parts.data(), payload + sizeof(RunHead), count * sizeof(RunPart));
   }
   Fence(kAcquire);
   // If somebody else recycled the head's segment meanwhile, the list is not ours to read; the janitor finds the parts.

@@ -6,6 +6,7 @@
 // docs/concurrency.md.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -71,7 +72,9 @@ class Table {
   bool Revalidate(uint32_t slot_id, uint32_t location, uint32_t generation);
 
   // ---- writing (write.cc)
-  bool BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capacity, PendingWrite* write);
+  // `options` must be those of the commit as far as the fleet block goes.
+  bool BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capacity, const WriteOptions& options,
+                  PendingWrite* write);
   Status CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write, uint32_t payload_bytes,
                      const WriteOptions& options, uint64_t* version);
   // What a write that found no room owes: the key must miss from here on, not show an older value.
@@ -80,11 +83,24 @@ class Table {
   Status Write(ThreadContext& t, const Key& key, const uint8_t* value, uint32_t bytes, const WriteOptions& options,
                uint64_t* version);
   // Removes value and lease. kOk if a usable value was there, else kMiss.
-  Status Delete(ThreadContext& t, const Key& key);
+  // `version`: the highest the key can have had, below every one it will have.
+  Status Delete(ThreadContext& t, const Key& key, uint64_t* version = nullptr);
   // Gives a present value new lives; kMiss if there is none. The version stays, a load under way may publish.
   Status Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t hard_ms);
   // Ends the soft life now and keeps the grace. Ends loads that began before, as they may have read what is outdated.
   Status Expire(ThreadContext& t, const Key& key);
+  // ---- the fleet (fleet.cc)
+  // `key` came to fleet version `version` elsewhere: removes the value and ends the lease, unless the value is as new,
+  // or pending by a mark that is not `settled` (asked any number of times). Ends the lease where there is no value too.
+  Invalidated Invalidate(ThreadContext& t, const Key& key, uint64_t version,
+                         const std::function<bool(uint64_t mark)>& settled);
+  // The value of fleet version `version` is right as of `doubt`: stamps it so, and gives it `lives` if there are any.
+  // Keeps the version; a load under way may publish. kMiss if that value is not there.
+  Status Revalidated(ThreadContext& t, const Key& key, uint64_t version, uint32_t doubt, const Lives* lives);
+  // What was filled under an earlier doubt may be outdated in the fleet.
+  uint32_t Doubt() const { return region_->header().doubt.load(kAcquire); }  // SYNC(doubt)
+  uint32_t RaiseDoubt();
+
   uint32_t max_inline_record() const { return segment_bytes_ / 2; }
   uint32_t max_value_bytes() const;
 
@@ -102,9 +118,15 @@ class Table {
 
   // ---- namespaces (namespaces.cc)
   Status NamespaceId(const std::string& name, uint32_t parent, uint32_t* id);
-  // Sum of the epochs from `ns` up to the root: changes whenever any of them is cleared.
+  // Sum of the epochs from `ns` up to the root: changes whenever any of them is cleared, on this host or in the fleet.
   uint32_t EpochOf(uint32_t ns) const;
   void ClearNamespace(uint32_t ns);
+  // Its two parts: the clears of this host, and what the fleet's epochs are set to.
+  uint32_t ClearsOf(uint32_t ns) const;
+  uint32_t FleetEpochOf(uint32_t ns) const;
+  void SetFleetEpoch(uint32_t ns, uint32_t epoch);
+  // The fleet's history began anew: `root` for the root, 0 for all others.
+  void ResetFleetEpochs(uint32_t root);
 
   // ---- space (space.cc, reclaim.cc, runs.cc)
   // Frees one segment if anything can be. Janitor and writers in need.
@@ -172,6 +194,12 @@ class Table {
     return header.key_bytes == key.size && header.ns == key.ns && kHeaderBytes + key.size <= place.room &&
            EqualsShared(place.key(), key.bytes, key.size);
   }
+  bool LoadDoubt(Hit* hit) const;
+  // Whether the record has a fleet block of another doubt than the region's, or one that leaves its segment.
+  bool IsDoubtful(const RecordPlace& place, const HeaderCopy& header) const {
+    FleetBlock block;
+    return header.fleet_bytes != 0 && (!LoadFleet(place, header, &block) || block.doubt != Doubt());
+  }
   void FeedFrequency(Bucket& bucket, int slot);
   void SetFrequency(Bucket& bucket, int slot, uint32_t value);
   static uint32_t FrequencyOf(const Bucket& bucket, int slot) {
@@ -179,8 +207,8 @@ class Table {
   }
   void Retire(ThreadContext& t, uint32_t location, const HeaderCopy& header, uint32_t room);
   bool RemoveStaleLease(ThreadContext& t, const Key& key);
-  template <class NewLife>
-  Status Rewrite(ThreadContext& t, const Key& key, bool keep_version, NewLife new_life);
+  template <class Change>
+  Status Rewrite(ThreadContext& t, const Key& key, bool keep_version, Change change);  // rewrite.h
   Decision PlaceNew(const Bucket& bucket, const Scan& scan, uint64_t now) const;
   struct Start {  // where a record begins its stay
     Queue queue;

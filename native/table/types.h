@@ -44,13 +44,18 @@ struct Hit {
   uint32_t slot_id;     // bucket * 13 + slot
   uint32_t generation;  // of the record's segment
   bool is_stale;
-  const uint8_t* payload() const { return place.key() + header.key_bytes; }
+  // Set where header.fleet_bytes is not 0:
+  bool is_doubtful;  // the block's doubt is not the region's, or the block leaves the segment
+  FleetBlock fleet;
+
+  const uint8_t* payload() const { return place.key() + header.key_bytes + header.fleet_bytes; }
 };
 
 enum ReadFlags : uint32_t {
   kReadFresh = 0,
   kReadStaleToo = 1,  // entries past their soft life count as hits
   kReadQuiet = 2,     // no counters, no frequency
+  kReadDoubtToo = 4,  // doubtful entries count as hits
 };
 
 // kNewer stores with the caller's version, and only above every version the key's bucket has seen: a key that was
@@ -67,6 +72,18 @@ struct WriteOptions {
   uint64_t keep_version = 0;   // touch: the version the copy keeps
   uint64_t lease_token = 0;    // publish
   uint32_t first_frequency = 0;  // of a slot the write takes anew
+  bool has_fleet = false;        // the record carries `fleet`
+  FleetBlock fleet{};
+
+  uint32_t fleet_bytes() const { return has_fleet ? sizeof(FleetBlock) : 0; }
+};
+
+// What became of the entry. kAbsent: there was none; a lease there may have been was ended all the same.
+enum class Invalidated : uint32_t { kAbsent = 0, kKept = 1, kRemoved = 2 };
+
+// New lives of an entry, absolute.
+struct Lives {
+  uint64_t soft_ms, hard_ms;
 };
 
 // A record being written into the thread's own segment; nobody sees it before CommitWrite.

@@ -1,6 +1,6 @@
 // The write path: set, conditional set, publish, delete, touch. Each is a decide function of the bucket protocol.
 #include "table/bucket.h"
-#include "table/read.h"
+#include "table/rewrite.h"
 
 namespace strata {
 
@@ -47,14 +47,16 @@ Table::Start Table::StartOf(ThreadContext& t, const Key& key) {
   return {Queue::kSmall, Origin::kVeteran, 0};
 }
 
-bool Table::BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capacity, PendingWrite* write) {
+bool Table::BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capacity, const WriteOptions& options,
+                       PendingWrite* write) {
   const Start start = StartOf(t, key);
   write->queue = start.queue;
   write->origin = start.origin;
   write->first_frequency = start.first_frequency;
-  if (!Reserve(t, write->queue, RecordBytes(key.size, payload_capacity), &write->place)) return false;
+  const uint32_t fleet_bytes = options.fleet_bytes();
+  if (!Reserve(t, write->queue, RecordBytes(key.size, payload_capacity, fleet_bytes), &write->place)) return false;
   CopyShared(write->place.key(), key.bytes, key.size);
-  write->payload = write->place.key() + key.size;
+  write->payload = write->place.key() + key.size + fleet_bytes;
   write->capacity = payload_capacity;
   return true;
 }
@@ -67,12 +69,14 @@ Status Table::CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write,
   header.type = RecordType::kValue;
   header.origin = write.origin;
   header.codec = options.codec;
+  header.fleet_bytes = options.fleet_bytes();
   header.ns = key.ns;
   header.epoch = EpochOf(key.ns);
   header.soft_ms = options.soft_ms;
   header.hard_ms = options.hard_ms;
   StoreHeader(write.place.header, header);
-  uint32_t bytes = RecordBytes(key.size, payload_bytes);
+  if (options.has_fleet) CopyShared(write.place.key() + key.size, &options.fleet, sizeof(FleetBlock));
+  uint32_t bytes = RecordBytes(key.size, payload_bytes, header.fleet_bytes);
   CommitRecord(t, write.queue, write.place, bytes, options.hard_ms);
   WriteOptions started = options;
   started.first_frequency = write.first_frequency;
@@ -178,14 +182,14 @@ Status Table::Write(ThreadContext& t, const Key& key, const uint8_t* value, uint
     DropKey(t, key);
     return Status::kTooLarge;
   }
-  uint32_t record_bytes = RecordBytes(key.size, bytes);
+  uint32_t record_bytes = RecordBytes(key.size, bytes, options.fleet_bytes());
   if (record_bytes > max_inline_record()) {
     Status status = WriteRun(t, key, value, bytes, options, version);
     if (status == Status::kNoRoom || status == Status::kTooLarge) DropKey(t, key);
     return status;
   }
   PendingWrite write;
-  if (!BeginWrite(t, key, bytes, &write)) {
+  if (!BeginWrite(t, key, bytes, options, &write)) {
     DropKey(t, key);
     return Status::kNoRoom;
   }
@@ -199,8 +203,9 @@ void Table::DropKey(ThreadContext& t, const Key& key) {
   Delete(t, key);
 }
 
-Status Table::Delete(ThreadContext& t, const Key& key) {
+Status Table::Delete(ThreadContext& t, const Key& key, uint64_t* version) {
   bool found = false, lease_seen = false;
+  uint64_t highest = 0;
   // Each round removes one of value and lease; only a validated scan that shows neither ends it, so no load that
   // began before the return can publish.
   for (;;) {
@@ -214,6 +219,7 @@ Status Table::Delete(ThreadContext& t, const Key& key) {
     uint32_t epoch = EpochOf(key.ns);
     uint64_t now = NowMs(t);
     auto noting = [&](Bucket& bucket, Scan& scan) -> Decision {
+      highest = std::max(scan.max_version, version_base_);
       usable = scan.key.value_slot >= 0 && IsUsable(scan.key.value, epoch, now);
       lease_seen = lease_seen || scan.key.lease_slot >= 0;
       return decide(bucket, scan);
@@ -223,52 +229,28 @@ Status Table::Delete(ThreadContext& t, const Key& key) {
     found = found || usable;
     KILL_POINT(delete_first_removed);
   }
+  if (version != nullptr) *version = highest;
   if (lease_seen) NotifyLeaseEnd(key);
   return found ? Status::kOk : Status::kMiss;
 }
 
-// Writes the present value again with other lives, unless it changed meanwhile; then tries again.
-template <class NewLife>
-Status Table::Rewrite(ThreadContext& t, const Key& key, bool keep_version, NewLife new_life) {
-  std::unique_ptr<uint8_t[]> copy;
-  for (;;) {
-    Hit seen{};
-    auto take = [&](const Hit& hit) {
-      seen = hit;
-      if (hit.header.value_bytes > kMaxValueBytes) return false;
-      copy = std::make_unique<uint8_t[]>(hit.header.value_bytes + 1);
-      return CopyValue(hit, copy.get());
-    };
-    if (Read(t, key, kReadStaleToo | kReadQuiet, take) != Status::kOk) return Status::kMiss;
-    WriteOptions options;
-    options.codec = seen.header.codec;
-    options.soft_ms = seen.header.soft_ms;
-    options.hard_ms = seen.header.hard_ms;
-    new_life(&options);
-    options.condition = Condition::kLocation;
-    options.expected = seen.place.location;
-    options.seen_version = seen.header.version;
-    options.keep_version = keep_version ? seen.header.version : 0;
-    Status status = Write(t, key, copy.get(), seen.header.value_bytes, options, nullptr);
-    if (status != Status::kConflict) return status;  // a conflict means that somebody else's write went through
-  }
-}
-
 Status Table::Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t hard_ms) {
-  return Rewrite(t, key, true, [&](WriteOptions* options) {
+  return Rewrite(t, key, true, [&](const Hit&, WriteOptions* options) {
     options->soft_ms = soft_ms;
     options->hard_ms = hard_ms;
+    return true;
   });
 }
 
 Status Table::Expire(ThreadContext& t, const Key& key) {
-  Status status = Rewrite(t, key, false, [&](WriteOptions* options) {
+  Status status = Rewrite(t, key, false, [&](const Hit&, WriteOptions* options) {
     const uint64_t now = std::max<uint64_t>(NowMs(t), 1);
     const bool has_grace = options->soft_ms != kNever && options->hard_ms > options->soft_ms;
     if (options->soft_ms == kNever || options->soft_ms > now) {
       options->hard_ms = has_grace ? now + (options->hard_ms - options->soft_ms) : now;
       options->soft_ms = now;
     }
+    return true;
   });
   if (status != Status::kMiss) return status;
   auto end_lease = [](Bucket&, Scan& scan) -> Decision {

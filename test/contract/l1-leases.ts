@@ -44,7 +44,7 @@ export function leaseContract(test: Test, withTable: WithTable): void {
       table.advanceClock(2 * HOUR)
       const lease = granted(table.root)
       assert.equal(table.root.entry('k')?.value, 'old')
-      assert.equal(table.root.publish('k', lease, 'new', FOR_EVER), true)
+      assert.ok(table.root.publish('k', lease, 'new', FOR_EVER) > 0)
       assert.equal(table.root.get('k'), 'new')
     }))
 
@@ -53,10 +53,10 @@ export function leaseContract(test: Test, withTable: WithTable): void {
       const before = root.set('k', 'x', FOR_EVER)
       root.delete('k')
       const lease = granted(root)
-      assert.equal(root.publish('k', lease, 'loaded', FOR_EVER), true)
+      assert.ok(root.publish('k', lease, 'loaded', FOR_EVER) > 0)
       assert.equal(root.get('k'), 'loaded')
       assert.ok((root.entry('k')?.version ?? 0) > before)
-      assert.equal(root.publish('k', lease, 'again', FOR_EVER), false)
+      assert.equal(root.publish('k', lease, 'again', FOR_EVER), 0)
       assert.equal(root.get('k'), 'loaded')
       assert.equal(root.acquire('k', ASK).state, 'hit')
     }))
@@ -83,7 +83,7 @@ export function leaseContract(test: Test, withTable: WithTable): void {
           if (start === 'a value') root.set('k', 'before', FOR_EVER)
           const lease = granted(root, 'k', { ...ASK, force: true })
           change(root)
-          assert.equal(root.publish('k', lease, 'outdated', FOR_EVER), false)
+          assert.equal(root.publish('k', lease, 'outdated', FOR_EVER), 0)
           assert.equal(root.get('k'), left)
         }))
     }
@@ -95,8 +95,8 @@ export function leaseContract(test: Test, withTable: WithTable): void {
       assert.equal(root.delete('k'), false)
       const next = granted(root)
       assert.notEqual(next, lease)
-      assert.equal(root.publish('k', lease, 'outdated', FOR_EVER), false)
-      assert.equal(root.publish('k', next, 'loaded', FOR_EVER), true)
+      assert.equal(root.publish('k', lease, 'outdated', FOR_EVER), 0)
+      assert.ok(root.publish('k', next, 'loaded', FOR_EVER) > 0)
     }))
 
   test('a set that is refused by its condition does not end a load', () =>
@@ -104,7 +104,7 @@ export function leaseContract(test: Test, withTable: WithTable): void {
       root.set('k', 'old', FOR_EVER)
       const lease = granted(root, 'k', { ...ASK, force: true })
       assert.equal(root.set('k', 'new', FOR_EVER, { if: 'absent' }), 0)
-      assert.equal(root.publish('k', lease, 'loaded', FOR_EVER), true)
+      assert.ok(root.publish('k', lease, 'loaded', FOR_EVER) > 0)
       assert.equal(root.get('k'), 'loaded')
     }))
 
@@ -114,7 +114,7 @@ export function leaseContract(test: Test, withTable: WithTable): void {
       root.set('other', 1, FOR_EVER)
       root.delete('another')
       root.child('elsewhere').clear()
-      assert.equal(root.publish('k', lease, 'loaded', FOR_EVER), true)
+      assert.ok(root.publish('k', lease, 'loaded', FOR_EVER) > 0)
     }))
 
   test('an abandoned lease goes to the next caller', () =>
@@ -132,11 +132,11 @@ export function leaseContract(test: Test, withTable: WithTable): void {
       table.advanceClock(2 * HOUR)
       const next = granted(root)
       assert.deepEqual(root.acquire('k', ASK), { state: 'busy', lease: next })
-      assert.equal(root.publish('k', lease, 'late', FOR_EVER), false)
+      assert.equal(root.publish('k', lease, 'late', FOR_EVER), 0)
       root.abandon('k', lease)
       root.fail('k', lease, new Error('late'), HOUR)
       assert.deepEqual(root.acquire('k', ASK), { state: 'busy', lease: next })
-      assert.equal(root.publish('k', next, 'loaded', FOR_EVER), true)
+      assert.ok(root.publish('k', next, 'loaded', FOR_EVER) > 0)
       assert.equal(root.get('k'), 'loaded')
     }))
 

@@ -85,7 +85,7 @@ export function namespaceContract(test: Test, withTable: WithTable): void {
       const sibling = root.child('sibling')
       const leases = [a, below, sibling, root].map(lease)
       a.clear()
-      const published = [a, below, sibling, root].map((view, i) => view.publish('loading', leases[i]!, 1, FOR_EVER))
+      const published = [a, below, sibling, root].map((view, i) => view.publish('loading', leases[i]!, 1, FOR_EVER) > 0)
       assert.deepEqual(published, [false, false, true, true])
       lease(a)
       lease(below)
@@ -120,10 +120,18 @@ export function namespaceContract(test: Test, withTable: WithTable): void {
           ['fail', () => view.fail('k', 1, new Error('x'), 1)],
           ['abandon', () => view.abandon('k', 1)],
           ['clear', () => view.clear()],
+          ['invalidate', () => view.invalidate('k', 1, () => true)],
+          ['revalidated', () => view.revalidated('k', 1, 1)],
+          ['epoch', () => view.epoch()],
+          ['fleetEpoch', () => view.fleetEpoch()],
+          ['setFleetEpoch', () => view.setFleetEpoch(1)],
           ['child', () => view.child('b')],
           ['stats', () => table.stats()],
           ['onLeaseEnd', () => table.onLeaseEnd(() => {})],
           ['advanceClock', () => table.advanceClock(1)],
+          ['doubt', () => table.doubt()],
+          ['raiseDoubt', () => table.raiseDoubt()],
+          ['nowMs', () => table.nowMs()],
         ]
         for (const [name, call] of calls) assert.throws(call, { code: 'ERR_CACHE_CLOSED' }, name)
       }

@@ -3,6 +3,8 @@
  * `process-table` pass the same functions.
  */
 import type { Test } from 'uvu'
+import { fleetContract } from './l1-fleet'
+import { invalidateContract } from './l1-invalidate'
 import { leaseContract } from './l1-leases'
 import { lifeContract } from './l1-life'
 import { namespaceContract } from './l1-namespaces'
@@ -14,4 +16,6 @@ export function l1TableContract(test: Test, withTable: WithTable): void {
   lifeContract(test, withTable)
   leaseContract(test, withTable)
   namespaceContract(test, withTable)
+  fleetContract(test, withTable)
+  invalidateContract(test, withTable)
 }

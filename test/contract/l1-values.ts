@@ -35,6 +35,22 @@ export function valueContract(test: Test, withTable: WithTable): void {
       assert.deepEqual(root.getMany([]), [])
     }))
 
+  test('getMany keeps keys apart, however many and whatever letters', () =>
+    withTable(({ root }) => {
+      const keys = ['a', 'ab', 'b', 'é', 'ł', '\u{1f600}', '鍵', 'x'.repeat(1024), '語'.repeat(341), 'k'.repeat(7), 'k'.repeat(8), 'k'.repeat(9)]
+      keys.forEach((key, i) => root.set(key, i, FOR_EVER))
+      const many = Array.from({ length: 300 }, (_, i) => (i % 13 === 12 ? `absent${i}` : keys[i % 13]!))
+      assert.deepEqual(root.getMany(many), many.map((_, i) => (i % 13 === 12 ? undefined : i % 13)))
+    }))
+
+  test('getMany refuses halves of a surrogate pair though they stand side by side', () =>
+    withTable(({ root }) => {
+      assert.throws(() => root.getMany(['a\ud83d', '\ude00b']), { code: 'ERR_CACHE_KEY' })
+      assert.throws(() => root.getMany(['fine', 5 as never]), { code: 'ERR_CACHE_KEY' })
+      assert.throws(() => root.getMany(['fine', 'x'.repeat(1025)]), { code: 'ERR_CACHE_KEY' })
+      assert.throws(() => root.getMany(['fine', '語'.repeat(342)]), { code: 'ERR_CACHE_KEY' })
+    }))
+
   test('what the caller changes after set is not what others read', () =>
     withTable(({ root }) => {
       const object = { list: [1] }

@@ -74,6 +74,29 @@ class Session {
     options.lease_token = token;
     return Set(key, value, options, nullptr, ns);
   }
+  Status SetFleet(const std::string& key, const std::string& value, uint64_t word, WriteOptions options = {}) {
+    options.has_fleet = true;
+    options.fleet = {word, table_.Doubt(), 0};
+    return Set(key, value, options);
+  }
+  Invalidated Invalidate(const std::string& key, uint64_t version, uint64_t settled_mark = 0) {
+    return table_.Invalidate(context_, MakeKey(key), version, [&](uint64_t mark) { return mark == settled_mark; });
+  }
+  Status Revalidated(const std::string& key, uint64_t version, const Lives* lives = nullptr) {
+    return table_.Revalidated(context_, MakeKey(key), version, table_.Doubt(), lives);
+  }
+  // The fleet block of the entry, doubtful or not; kMiss also for an entry without one.
+  Status Fleet(const std::string& key, FleetBlock* block, bool* is_doubtful = nullptr) {
+    bool has_block = false, doubtful = false;
+    Status status = table_.Read(context_, MakeKey(key), kReadStaleToo | kReadDoubtToo | kReadQuiet, [&](const Hit& hit) {
+      has_block = hit.header.fleet_bytes != 0;
+      if (has_block) *block = hit.fleet;
+      doubtful = has_block && hit.is_doubtful;
+      return true;
+    });
+    if (is_doubtful != nullptr) *is_doubtful = doubtful;
+    return status == Status::kOk && !has_block ? Status::kMiss : status;
+  }
   ThreadContext& context() { return context_; }
   Table& table() { return table_; }
 

@@ -35,12 +35,14 @@ class Fuzz {
       bool fresh;
       std::string error;
       WriteOptions options;
-      switch (Below(18)) {
+      switch (Below(20)) {
         case 0: case 1: case 2: case 3: {
           const std::string value(Below(10) == 0 ? Below(14000) : Below(900), 'v');
           if (Below(6) == 0) options.hard_ms = table.NowMs(t) + Below(3);
           if (Below(6) == 0) options.condition = Condition::kAbsent;
           if (Below(8) == 0) options.lease_token = token;
+          options.has_fleet = Below(2) != 0;
+          options.fleet = {Below(100) | (Below(4) == 0 ? FleetBlock::kPending : 0), table.Doubt(), 0};
           table.Write(t, key, reinterpret_cast<const uint8_t*>(value.data()), static_cast<uint32_t>(value.size()), options,
                       nullptr);
           break;
@@ -65,8 +67,13 @@ class Fuzz {
           if (Below(20) == 0) table.ClearNamespace(Below(6));
           break;
         }
+        case 15: table.Invalidate(t, key, Below(101), [this](uint64_t) { return Below(2) != 0; }); break;
+        case 16:
+          if (Below(16) == 0) table.RaiseDoubt();
+          table.Revalidated(t, key, Below(4), table.Doubt(), nullptr);
+          break;
         default:
-          table.Read(t, key, Below(2) != 0 ? kReadStaleToo : kReadFresh, [&](const Hit& hit) {
+          table.Read(t, key, Below(8), [&](const Hit& hit) {
             if (hit.header.value_bytes > kMaxValueBytes) return false;
             value_.resize(hit.header.value_bytes + 1);
             const bool whole = table.CopyValue(hit, value_.data());

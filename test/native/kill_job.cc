@@ -39,7 +39,8 @@ Job JobFor(uint32_t point, Fate fate, uint64_t random) {
                              P::run_free_claimed, P::run_freed_one})) {
     job.work = Work::kRuns;
     job.pass = 1 + below(20);
-  } else if (IsOneOf(point, {P::lease_granted, P::lease_value_put, P::lease_removed})) {
+  } else if (IsOneOf(point, {P::lease_granted, P::lease_value_put, P::lease_removed, P::invalidate_removed,
+                             P::revalidate_read})) {
     job.work = Work::kLeases;
     job.pass = 1 + below(20);
   } else if (IsOneOf(point, {P::reclaim_claimed, P::reclaim_copied, P::reclaim_relocated, P::reclaim_evicted,

@@ -50,6 +50,17 @@ class Differential {
     for (char& c : value) c = static_cast<char>('a' + Below(26));
     return value;
   }
+  // A fleet block for two values in three: a version, or a mark; now and then of an earlier doubt.
+  void ChooseFleet(WriteOptions* options) {
+    options->has_fleet = Below(3) != 0;
+    options->fleet = {Below(10) | (Below(3) == 0 ? FleetBlock::kPending : 0), table_->Doubt() - (Below(10) == 0 ? 1 : 0), 0};
+  }
+  static void KeepFleet(ModelKey& k, const WriteOptions& options) {
+    k.value.has_fleet = options.has_fleet;
+    k.value.is_pending = options.fleet.is_pending();
+    k.value.fleet = options.fleet.mark();
+    k.value.doubt = options.fleet.doubt;
+  }
   void Note(const std::string& what) {
     last_.push_back("t+" + std::to_string(jumps_) + " session " + std::to_string(session_) + " space " + std::to_string(space_) + " " + what);
     if (last_.size() > 30) last_.pop_front();
@@ -68,6 +79,8 @@ class Differential {
   void Acquire(ModelKey& k);
   void Publish(ModelKey& k, uint64_t token);
   void GiveUp(ModelKey& k, uint64_t token);
+  void InvalidateOne(ModelKey& k);
+  void RevalidateOne(ModelKey& k);
   void Restart();
   Session& session() { return *sessions_[session_]; }
   Key TableKey() const { return sessions_[session_]->MakeKey(name_, spaces_[space_]); }
@@ -92,10 +105,17 @@ class Differential {
 void Differential::Get(ModelKey& k) {
   std::string got;
   HeaderCopy header{};
-  const bool stale_too = Below(2) != 0;
-  Status status = session().Get(name_, &got, stale_too ? kReadStaleToo : kReadFresh, spaces_[space_], &header);
+  const bool stale_too = Below(2) != 0, doubt_too = Below(3) == 0;
+  FleetBlock block{};
+  const uint32_t flags = (stale_too ? kReadStaleToo : 0) | (doubt_too ? kReadDoubtToo : 0);
+  Status status = table_->Read(session().context(), TableKey(), flags, [&](const Hit& hit) {
+    header = hit.header;
+    if (header.fleet_bytes != 0) block = hit.fleet;
+    got.resize(header.value_bytes);
+    return table_->CopyValue(hit, reinterpret_cast<uint8_t*>(got.data()));
+  });
   Note("get " + name_ + " -> " + StatusName(status));
-  const Status wanted = test::Read(k, moment_, stale_too);
+  const Status wanted = test::Read(k, moment_, stale_too, doubt_too);
   if (may_miss_ && status == Status::kMiss) {
     if (wanted != Status::kMiss) k.value.is_there = false;
     return;
@@ -104,6 +124,9 @@ void Differential::Get(ModelKey& k) {
   if (status != Status::kOk) return;
   EXPECT(got == k.value.bytes);
   EXPECT(header.version == k.value.version);
+  EXPECT((header.fleet_bytes != 0) == k.value.has_fleet);
+  if (!k.value.has_fleet) return;
+  EXPECT(block.mark() == k.value.fleet && block.is_pending() == k.value.is_pending && block.doubt == k.value.doubt);
 }
 
 void Differential::Set(ModelKey& k) {
@@ -111,6 +134,7 @@ void Differential::Set(ModelKey& k) {
   WriteOptions options;
   options.soft_ms = Life();
   options.hard_ms = Life();
+  ChooseFleet(&options);
   const uint32_t kind = Below(4);
   if (kind == 0) options.condition = Condition::kAbsent;
   if (kind == 1) options.condition = Condition::kVersion, options.expected = k.value.version - (Below(4) == 0 ? 1 : 0);
@@ -132,6 +156,7 @@ void Differential::Set(ModelKey& k) {
   EXPECT(version > k.highest);
   k.highest = version;
   Put(k, moment_, value, version, options.soft_ms, options.hard_ms);
+  KeepFleet(k, options);
 }
 
 void Differential::Remove(ModelKey& k) {
@@ -174,7 +199,7 @@ void Differential::ExpireOne(ModelKey& k) {
   }
   HeaderCopy header{};
   std::string got;
-  Status after = session().Get(name_, &got, kReadStaleToo, spaces_[space_], &header);
+  Status after = session().Get(name_, &got, kReadStaleToo | kReadDoubtToo, spaces_[space_], &header);
   k.lease.is_there = false;
   if (k.value.soft != kNever && moment_.now >= k.value.soft) {  // already stale: only the version is new
     EXPECT(after == Status::kOk || may_miss_);
@@ -233,6 +258,7 @@ void Differential::Publish(ModelKey& k, uint64_t token) {
   WriteOptions options;
   options.lease_token = token;
   options.soft_ms = Life();
+  ChooseFleet(&options);
   uint64_t version = 0;
   Status status = session().Set(name_, value, options, &version, spaces_[space_]);
   Note("publish " + name_ + " -> " + StatusName(status));
@@ -248,6 +274,7 @@ void Differential::Publish(ModelKey& k, uint64_t token) {
   EXPECT(version > k.highest);
   k.highest = version;
   Put(k, moment_, value, version, options.soft_ms, kNever);
+  KeepFleet(k, options);
 }
 
 void Differential::GiveUp(ModelKey& k, uint64_t token) {
@@ -269,6 +296,43 @@ void Differential::GiveUp(ModelKey& k, uint64_t token) {
   k.lease.epoch = moment_.epoch;
 }
 
+void Differential::InvalidateOne(ModelKey& k) {
+  const uint64_t version = Below(11), settled = Below(10);
+  const auto is_settled = [settled](uint64_t mark) { return mark == settled; };
+  const Invalidated done = table_->Invalidate(session().context(), TableKey(), version, is_settled);
+  Note("invalidate " + name_ + " to " + std::to_string(version) + ", settled " + std::to_string(settled) + " -> " +
+       std::to_string(static_cast<int>(done)));
+  // Only what is gone explains another answer.
+  if (may_miss_ && done == Invalidated::kAbsent) k.value.is_there = false;
+  if (may_miss_ && !k.value.is_there && done != Invalidated::kAbsent) {  // an unusable one may still lie there
+    if (done == Invalidated::kRemoved) RemoveAll(k);
+    return;
+  }
+  EXPECT(static_cast<int>(test::Invalidate(k, version, settled)) == static_cast<int>(done));
+}
+
+void Differential::RevalidateOne(ModelKey& k) {
+  const uint64_t version = k.value.has_fleet && Below(3) != 0 ? k.value.fleet : Below(10);
+  const uint32_t doubt = moment_.doubt - (Below(6) == 0 ? 1 : 0);
+  const bool has_lives = Below(2) != 0;
+  const Lives lives{Life(), Life()};
+  Status status = table_->Revalidated(session().context(), TableKey(), version, doubt, has_lives ? &lives : nullptr);
+  Note("revalidated " + name_ + " at " + std::to_string(version) + " -> " + StatusName(status));
+  if (may_miss_ && status == Status::kNoRoom) return RemoveAll(k);
+  const ModelValue& v = k.value;
+  const bool holds = Usable(v, moment_) && v.has_fleet && !v.is_pending && v.fleet == version;
+  if (may_miss_ && holds && status == Status::kMiss) {
+    k.value.is_there = false;
+    return;
+  }
+  EXPECT(status == (holds ? Status::kOk : Status::kMiss));
+  if (status != Status::kOk) return;
+  if (v.doubt == doubt && !has_lives) return;  // nothing to write
+  k.value.doubt = doubt;
+  if (has_lives) k.value.soft = lives.soft_ms, k.value.hard = lives.hard_ms;
+  if (k.lease.is_error || k.lease.granted_over != k.value.version) k.lease.is_there = false;
+}
+
 void Differential::Restart() {
   sessions_[session_].reset();
   sessions_[session_] = std::make_unique<Session>(*table_);
@@ -281,12 +345,14 @@ void Differential::Step() {
   session_ = Below(kSessions);
   space_ = Below(kSpaces);
   name_ = "key" + std::to_string(Below(kKeys));
-  moment_ = {table_->NowMs(session().context()), EpochOf(space_)};
+  moment_ = {table_->NowMs(session().context()), EpochOf(space_), table_->Doubt()};
   ModelKey& k = keys_[{space_, name_}];
   const uint32_t dice = Below(1000);
   const uint64_t token = k.lease.is_there && Below(4) != 0 ? k.lease.token
                          : tokens_.empty() ? 12345 : tokens_[Below(static_cast<uint32_t>(tokens_.size()))];
-  if (dice < 300) return Get(k);
+  if (dice < 250) return Get(k);
+  if (dice < 290) return InvalidateOne(k);
+  if (dice < 340) return RevalidateOne(k);
   if (dice < 500) return Set(k);
   if (dice < 560) return Remove(k);
   if (dice < 620) return Touch(k);
@@ -299,6 +365,10 @@ void Differential::Step() {
     table_->ClearNamespace(spaces_[space_]);
     epochs_[space_]++;
     return Note("clear " + std::to_string(space_));
+  }
+  if (dice < 985) {
+    table_->RaiseDoubt();
+    return Note("doubt is raised");
   }
   jumps_++;
   for (auto& each : sessions_) each->context().clock_offset_ms = static_cast<int64_t>(jumps_ * kUnit);

@@ -37,6 +37,7 @@ inline void StartOp(Context& ctx, State& s, int p) {
       q.at = At::kTakeSegment;
       return;
     case OpKind::kDelete: StartChange(q, Change::kDelete, bucket, 0); break;
+    case OpKind::kInvalidate: StartChange(q, Change::kInvalidate, bucket, 0); break;
     case OpKind::kClear: q.at = At::kClear; return;
     case OpKind::kRead:
       q.read.epoch = s.epoch;
@@ -81,8 +82,8 @@ inline void Continue(Context& ctx, State& s, int p, After after) {
       break;
     case After::kSecondChange: {
       const Op& op = ctx.OpOf(s, p);
-      StartChange(q, op.kind == OpKind::kSet ? Change::kDropVoidLease : Change::kDropToken,
-                  ctx.BucketOf(op.key), 0);
+      const bool drops_void = op.kind == OpKind::kSet || op.kind == OpKind::kInvalidate;
+      StartChange(q, drops_void ? Change::kDropVoidLease : Change::kDropToken, ctx.BucketOf(op.key), 0);
       break;
     }
     case After::kSeal: q.at = At::kSeal; break;
@@ -123,7 +124,18 @@ inline void Resume(Context& ctx, State& s, int p) {
         StartFree(ctx, s, p, done.second ? After::kSecondChange : After::kSeal);
       }
       break;
-    case Change::kDropVoidLease: q.at = At::kSeal; break;
+    case Change::kDropVoidLease:
+      if (q.seg != 0) q.at = At::kSeal;
+      else FinishOp(ctx, s, p);
+      break;
+    case Change::kInvalidate: {
+      // Unchanged and not kept: the validated scan showed neither value nor lease.
+      const u8 key = ctx.OpOf(s, p).key;
+      if (!changed && !done.kept) s.ended |= s.granted[key];
+      if (changed) StartFree(ctx, s, p, done.second ? After::kSecondChange : After::kOpEnd);
+      else FinishOp(ctx, s, p);
+      break;
+    }
     case Change::kDropToken:
       q.granted = 0;
       if (q.seg != 0) q.at = At::kSeal;
@@ -196,6 +208,7 @@ inline void WriteStep(Context& ctx, State& s, int p) {
       if (g.rec.type == kValue) {
         g.rec.a = a;
         g.rec.b = b;
+        g.rec.fleet = op.fleet;
         q.at = At::kWriteA;
         return;
       }

@@ -82,9 +82,17 @@ inline void CheckCommit(Context& ctx, State& s, int p, const Intent& n) {
     if (lease != nullptr && IsLive(s, *lease, view.value_record))
       ctx.Violate("a lease was granted while another was live");
     s.granted[op.key] |= Bit(put.token);
+  } else if (change == Change::kInvalidate) {
+    s.ended |= s.granted[op.key];
+    if (view.value == n.index && replaced.fleet == kPending)
+      ctx.Violate("an invalidation removed a pending value");
+    else if (view.value == n.index && !IsOutdated(replaced, op.fleet))
+      ctx.Violate("an invalidation removed a newer value");
+    else if (view.value >= 0 && view.value != n.index)
+      ctx.Violate("an invalidation changed a slot beside the value");
   } else if (change == Change::kDropVoidLease) {
     if (lease != nullptr && IsLive(s, *lease, view.value_record))
-      ctx.Violate("the clean-up of a set removed a live lease");
+      ctx.Violate("a clean-up removed a live lease");
   }
 }
 

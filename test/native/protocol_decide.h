@@ -141,6 +141,29 @@ inline void DecidePublish(Context& ctx, State& s, int p, const KeyView& view) {
   Choose(q, kPut, view.value >= 0 ? view.value : view.lease, c.loc);
 }
 
+inline bool IsOutdated(const Record& value, int version) {
+  return value.fleet == kSettledMark || (value.fleet != kPending && value.fleet < version);
+}
+
+// A lease granted over the removed value is void without it, so the value alone is removed here.
+inline void DecideInvalidate(Context& ctx, const State& s, int p, Actor& q, const KeyView& view) {
+  const Op& op = ctx.OpOf(s, p);
+  if (view.value < 0) {
+    const bool lease = view.lease >= 0 && q.call.record[view.lease].type == kLease;
+    if (lease && !ctx.Has(Bug::kInvalidateLeavesLease)) Choose(q, kRemove, view.lease, 0);
+    return;
+  }
+  bool outdated = IsOutdated(*view.value_record, op.fleet);
+  if (ctx.Has(Bug::kInvalidateIgnoresVersion) && view.value_record->fleet != kPending) outdated = true;
+  if (ctx.Has(Bug::kInvalidateIgnoresPending) && view.value_record->fleet == kPending) outdated = true;
+  if (ctx.Has(Bug::kInvalidateKeepsVerdict) && q.verdict) outdated = true;
+  q.verdict = outdated && ctx.Has(Bug::kInvalidateKeepsVerdict);
+  q.call.kept = !outdated;
+  if (!outdated) return;
+  q.call.second = view.lease >= 0;
+  Choose(q, kRemove, view.value, 0);
+}
+
 inline void DecideByLoc(Context& ctx, State& s, Actor& q) {
   BucketCall& c = q.call;
   const bool copy = c.change == Change::kRelocate;
@@ -160,7 +183,7 @@ inline void Decide(Context& ctx, State& s, int p) {
   BucketCall& c = q.call;
   const int slots = ctx.scenario->slots;
   c.target_op = kIdle;
-  c.second = c.lost = c.referenced = 0;
+  c.second = c.lost = c.referenced = c.kept = 0;
   q.at = At::kConfirm;
   if (c.change == Change::kEvict || c.change == Change::kRelocate) {
     DecideByLoc(ctx, s, q);
@@ -191,13 +214,16 @@ inline void Decide(Context& ctx, State& s, int p) {
     } else if (c.change == Change::kPublish) {
       DecidePublish(ctx, s, p, view);
     } else if (c.change == Change::kDropVoidLease) {
-      const bool drop = lease && (!IsLive(s, *lease, view.value_record) ||
-                                  ctx.Has(Bug::kDropAnyLease));
+      const bool any = ctx.Has(Bug::kDropAnyLease) ||
+                       (ctx.Has(Bug::kInvalidateDropsAnyLease) && ctx.OpOf(s, p).kind == OpKind::kInvalidate);
+      const bool drop = lease && (!IsLive(s, *lease, view.value_record) || any);
       if (drop) Choose(q, kRemove, view.lease, 0);
     } else if (c.change == Change::kDropToken) {
       if (my_lease) Choose(q, kRemove, view.lease, 0);
     } else if (c.change == Change::kFail) {
       if (my_lease) Choose(q, kPut, view.lease, c.loc);
+    } else if (c.change == Change::kInvalidate) {
+      DecideInvalidate(ctx, s, p, q, view);
     } else if (c.change == Change::kDelete) {
       if (view.value >= 0) Choose(q, kRemove, view.value, 0);
       else if (lease && !ctx.Has(Bug::kDeleteOnlyValue)) Choose(q, kRemove, view.lease, 0);

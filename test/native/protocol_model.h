@@ -24,11 +24,15 @@ enum Queue : u8 { kRecords, kRun };
 enum IntentOp : u8 { kIdle, kPut, kRemove };
 enum RecordType : u8 { kNoRecord, kValue, kLease, kError };
 
+// In place of a fleet version: the mark of a write that L2 has not answered, or has.
+constexpr u8 kPending = 100, kSettledMark = 101;
+
 struct Record {
   u8 key, type, version, epoch;
   u8 granted_over, token;          // token: of a lease, or the one a value was published under
   u8 a, b;                         // two words of value bytes; a part of a run uses only a
   u8 parts, part[kMaxParts], part_gen[kMaxParts];
+  u8 fleet;                        // of a value: its fleet version, or what kPending says
   u8 installs;                     // ghost: how often a slot was set to this record
 };
 
@@ -76,12 +80,12 @@ enum class After : u8 { kOpEnd, kTakeSegment, kJanitorNext, kSecondChange, kSeal
 
 // The decide functions of the bucket protocol.
 enum class Change : u8 { kNone, kSet, kPublish, kGrant, kDropVoidLease, kDropToken, kFail, kDelete,
-                         kEvict, kRelocate, kIsReferenced };
+                         kInvalidate, kEvict, kRelocate, kIsReferenced };
 
 struct BucketCall {
   Change change;
   u8 bucket, cursor, loc, target_op, target, target_loc;
-  u8 second, lost, referenced, mine, version, early_epoch;
+  u8 second, lost, referenced, mine, version, early_epoch, kept;
   Intent intent;
   Slot old_slot, seen[kMaxSlots];
   Record record[kMaxSlots];
@@ -112,6 +116,7 @@ struct Actor {
   After retire_then;
   u8 janitor_next;
   u8 unused;                       // the record was given up before it was published
+  u8 verdict;                      // of a planted bug: an invalidation that decided once
   u8 saw_absent;                   // ghost: neither value nor lease at some instant of the call
   BucketCall call;
   FreeCall free;
@@ -130,11 +135,12 @@ struct State {
   Actor actor[kMaxActors];
 };
 
-enum class OpKind : u8 { kSet, kDelete, kClear, kAcquire, kRefresh, kPublish, kFail, kAbandon,
+enum class OpKind : u8 { kSet, kDelete, kInvalidate, kClear, kAcquire, kRefresh, kPublish, kFail, kAbandon,
                          kRead, kReclaim, kJanitor };
 struct Op {
   OpKind kind;
   u8 key = 0, value = 0, parts = 0;
+  u8 fleet = 0;                    // of the value written; of an invalidation: the version it tells of
 };
 
 // How many shared accesses form one step. kWord: each is its own step. kScan: the scan that the
@@ -150,7 +156,8 @@ enum class Bug : u8 {
   kGrantBesideDead, kGrantIntoUnusable, kSetStampsEpochEarly, kReadEpochEarly, kDropAnyLease,
   kFreerTrustsSegment, kPartListAfterCommit, kSettleUnchecked, kReaderChecksHeadOnly,
   kPartsSealedEarly, kReclaimTrustsQueue, kJanitorSkipsDead, kJanitorSkipsSealed,
-  kCommitUnvalidated,
+  kCommitUnvalidated, kInvalidateLeavesLease, kInvalidateIgnoresVersion, kInvalidateIgnoresPending,
+  kInvalidateKeepsVerdict, kInvalidateDropsAnyLease,
 };
 
 struct Scenario {

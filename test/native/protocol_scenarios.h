@@ -12,6 +12,11 @@ inline Op Set(int key, int value, int parts = 0) {
 inline Op Publish(int key, int value, int parts = 0) {
   return {OpKind::kPublish, static_cast<u8>(key), static_cast<u8>(value), static_cast<u8>(parts)};
 }
+inline Op Versioned(Op op, int fleet) {
+  op.fleet = static_cast<u8>(fleet);
+  return op;
+}
+inline Op Invalidate(int key, int fleet) { return Versioned({OpKind::kInvalidate, static_cast<u8>(key)}, fleet); }
 inline Op Delete(int key) { return {OpKind::kDelete, static_cast<u8>(key)}; }
 inline Op Acquire(int key) { return {OpKind::kAcquire, static_cast<u8>(key)}; }
 inline Op Refresh(int key) { return {OpKind::kRefresh, static_cast<u8>(key)}; }
@@ -69,6 +74,27 @@ inline std::vector<Scenario> CiScenarios(uint64_t limit) {
        {{Refresh(1), Publish(1, 1)}, {Clear(), Set(1, 2)}, {Acquire(1), Publish(1, 3)}}, limit},
       {"refresh-evict", kScan, 2, 5, 1, 2, 0, 2, true, {Set(1, 4)},
        {{Refresh(1), Publish(1, 1)}, {Set(1, 2)}, {Reclaim()}}, limit},
+      // Invalidation by fleet version.
+      {"invalidate-set-word", kWord, 2, 4, 1, 2, 0, 2, false, {Versioned(Set(1, 1), 5)},
+       {{Invalidate(1, 7)}, {Versioned(Set(1, 2), 8), Read(1)}}, limit},
+      {"invalidate-lease-word", kWord, 2, 4, 1, 2, 1, 2, false, {},
+       {{Acquire(1), Versioned(Publish(1, 1), 5)}, {Invalidate(1, 7), Read(1)}}, limit},
+      {"invalidate-refresh-word", kWord, 2, 4, 1, 2, 1, 2, false, {Versioned(Set(1, 4), 5)},
+       {{Refresh(1), Versioned(Publish(1, 1), 5)}, {Invalidate(1, 7), Read(1)}}, limit},
+      {"invalidate-kept", kScan, 2, 5, 1, 2, 1, 2, false, {Versioned(Set(1, 4), 7)},
+       {{Refresh(1), Versioned(Publish(1, 1), 8)}, {Invalidate(1, 7)}, {Versioned(Set(1, 2), kPending), Read(1)}}, limit},
+      {"invalidate-lease", kScan, 2, 5, 1, 2, 1, 2, false, {},
+       {{Acquire(1), Versioned(Publish(1, 1), 5)}, {Invalidate(1, 7)}, {Acquire(1), Versioned(Publish(1, 3), 7)}}, limit},
+      {"invalidate-refresh", kScan, 2, 5, 1, 1, 0, 2, false, {Versioned(Set(1, 4), 5)},
+       {{Refresh(1), Versioned(Publish(1, 1), 5)}, {Invalidate(1, 7)}, {Refresh(1), Versioned(Publish(1, 3), 7)}}, limit},
+      {"invalidate-pending", kScan, 2, 5, 1, 2, 0, 2, false, {Versioned(Set(1, 4), kSettledMark)},
+       {{Versioned(Set(1, 1), kPending)}, {Invalidate(1, 7), Read(1)}, {Refresh(1), Versioned(Publish(1, 3), 8)}}, limit},
+      {"invalidate-delete-clear", kScan, 2, 4, 1, 2, 0, 2, false, {Versioned(Set(1, 4), 5)},
+       {{Acquire(1), Versioned(Publish(1, 1), 5)}, {Invalidate(1, 7)}, {Clear(), Delete(1)}}, limit},
+      {"invalidate-evict", kScan, 2, 5, 1, 2, 0, 2, true, {Versioned(Set(1, 4), 5)},
+       {{Refresh(1), Versioned(Publish(1, 1), 5)}, {Invalidate(1, 7)}, {Reclaim()}}, limit},
+      {"invalidate-run", kScan, 2, 5, 1, 2, 0, 2, false, {Versioned(Set(1, 1, 1), 5)},
+       {{Invalidate(1, 7)}, {Versioned(Set(1, 2), 8)}, {Read(1), Janitor()}}, limit},
       // Runs.
       {"run-set-read", kWord, 2, 5, 1, 2, 0, 2, false, {Set(1, 1, 1)},
        {{Set(1, 2)}, {Read(1)}, {Janitor()}}, limit},
@@ -206,6 +232,16 @@ inline std::vector<PlantedBug> PlantedBugs() {
        {"run-over-run", "run-lease-clear"}},
       {Bug::kCommitUnvalidated, "a commit does not compare the intent word with the scanned one",
        {"lease-delete", "refresh-delete"}},
+      {Bug::kInvalidateLeavesLease, "an invalidation leaves the lease where there is no value",
+       {"invalidate-lease-word", "invalidate-lease"}},
+      {Bug::kInvalidateIgnoresVersion, "an invalidation removes whatever version is there",
+       {"invalidate-kept", "invalidate-set-word"}},
+      {Bug::kInvalidateIgnoresPending, "an invalidation removes what L2 has not answered yet",
+       {"invalidate-pending", "invalidate-kept"}},
+      {Bug::kInvalidateKeepsVerdict, "an invalidation decides once and removes what it finds on its next try",
+       {"invalidate-set-word", "invalidate-pending"}},
+      {Bug::kInvalidateDropsAnyLease, "the clean-up of an invalidation removes a lease granted after it",
+       {"invalidate-refresh", "invalidate-lease"}},
   };
 }
 

@@ -128,6 +128,8 @@ void Worker::PlainWrite(uint32_t i, uint32_t length) {
   if (Below(16) == 0) options.hard_ms = table_.NowMs(*context_) + 1 + Below(50);
   if (Below(16) == 0) options.soft_ms = table_.NowMs(*context_) + 1 + Below(20);
   if (Below(8) == 0) options.condition = Condition::kAbsent;
+  options.has_fleet = Below(3) == 0;
+  options.fleet = {Below(20), table_.Doubt(), 0};
   Fill(i, Random(), length);
   uint64_t version = 0;
   Status status = table_.Write(*context_, PlainKey(i), reinterpret_cast<const uint8_t*>(words_.data()), length, options,
@@ -172,13 +174,23 @@ void Worker::PlainTouch(uint32_t i) {
   }
 }
 
+void Worker::PlainRevalidate(uint32_t i) {
+  uint64_t counter = 0;
+  Hit hit;
+  if (Below(16) == 0) table_.RaiseDoubt();
+  const uint32_t doubt = table_.Doubt();
+  if (Get(PlainKey(i), i, kReadStaleToo | kReadDoubtToo, &counter, &hit) != Status::kOk) return;
+  if (hit.header.fleet_bytes != 0) table_.Revalidated(*context_, PlainKey(i), hit.fleet.word, doubt, nullptr);
+}
+
 void Worker::ReadPlainOrWrite(bool runs) {
   const uint32_t dice = Below(100), i = PickKey();
   if (dice < 60) return PlainRead(i);
   if (dice < 88) return PlainWrite(i, PickLength(runs));
   if (dice < 93) return PlainRemove(i);
   if (dice < 97) return PlainCompareAndSet(i);
-  PlainTouch(i);
+  if (dice < 99) return PlainTouch(i);
+  PlainRevalidate(i);
 }
 
 void Worker::LoadedRead(uint32_t i) {
@@ -187,6 +199,18 @@ void Worker::LoadedRead(uint32_t i) {
   Hit hit;
   if (Get(LoadedKey(i), kLoadedIdentity + i, kReadFresh, &counter, &hit) != Status::kOk) return;
   Expect(counter >= floor, "an invalidated load came back", i, counter, floor);
+  Expect(hit.header.fleet_bytes != 0 && hit.fleet.word == counter, "a value of another fleet version", i, counter,
+         hit.header.fleet_bytes != 0 ? hit.fleet.word : 0);
+}
+
+// As a reader who asks L2 whether the version he has is still the latest, and L2 is `source`.
+void Worker::LoadedRevalidate(uint32_t i) {
+  const uint32_t doubt = Below(8) == 0 ? table_.RaiseDoubt() : table_.Doubt();
+  uint64_t counter = 0;
+  Hit hit;
+  const Status status = Get(LoadedKey(i), kLoadedIdentity + i, kReadStaleToo | kReadDoubtToo, &counter, &hit);
+  if (status != Status::kOk || hit.fleet.word != shared_.loaded[i].source.load()) return;
+  table_.Revalidated(*context_, LoadedKey(i), hit.fleet.word, doubt, nullptr);
 }
 
 void Worker::LoadedLoad(uint32_t i) {
@@ -197,6 +221,7 @@ void Worker::LoadedLoad(uint32_t i) {
   Status status = table_.Acquire(*context_, LoadedKey(i), lease_ms, Below(3) == 0, 0, &token, &fresh, &error);
   if (status != Status::kOk) return LoadedRead(i);
   loads_++;
+  const uint32_t doubt = table_.Doubt();
   const uint64_t counter = shared_.loaded[i].source.load();
   const uint32_t between = Below(8);
   for (uint32_t n = 0; n < (between == 0 ? 6u : between == 1 ? 1u : 0u); n++) ReadPlainOrWrite(false);
@@ -210,6 +235,8 @@ void Worker::LoadedLoad(uint32_t i) {
     Fill(kLoadedIdentity + i, counter, length);
     WriteOptions options;
     options.lease_token = token;
+    options.has_fleet = true;
+    options.fleet = {counter, doubt, 0};
     status = table_.Write(*context_, LoadedKey(i), reinterpret_cast<const uint8_t*>(words_.data()), length, options, nullptr);
     if (status == Status::kLeaseLost) lost_++;
     if (status == Status::kNoRoom) no_room_++;
@@ -228,7 +255,10 @@ void Worker::LoadedChange(uint32_t i) {
     } else {
       const uint32_t length = kCountedBytes + PickLength(Below(20) == 0);
       Fill(kLoadedIdentity + i, counter, length);
-      table_.Write(*context_, LoadedKey(i), reinterpret_cast<const uint8_t*>(words_.data()), length, {}, nullptr);
+      WriteOptions options;
+      options.has_fleet = true;
+      options.fleet = {counter, table_.Doubt(), 0};
+      table_.Write(*context_, LoadedKey(i), reinterpret_cast<const uint8_t*>(words_.data()), length, options, nullptr);
     }
     return Raise(key.floor, counter);
   }
@@ -244,7 +274,11 @@ void Worker::LoadedChange(uint32_t i) {
     return;
   }
   const uint64_t counter = key.source.fetch_add(1) + 1;
-  table_.Delete(*context_, LoadedKey(i));
+  if (Below(2) == 0) {
+    table_.Delete(*context_, LoadedKey(i));
+  } else {
+    table_.Invalidate(*context_, LoadedKey(i), counter, [](uint64_t) { return true; });
+  }
   Raise(key.floor, counter);
 }
 
@@ -282,6 +316,7 @@ void Worker::Step(Work work) {
     case Work::kRuns: return ReadPlainOrWrite(Below(4) != 0);
     case Work::kLeases: {
       const uint32_t i = Below(kLoadedKeys), dice = Below(10);
+      if (Below(12) == 0) return LoadedRevalidate(i);
       return dice < 5 ? LoadedRead(i) : dice < 8 ? LoadedLoad(i) : LoadedChange(i);
     }
     case Work::kReclaim:

@@ -1,5 +1,8 @@
 // Random work on one region by many threads and processes, with values that prove themselves.
 //
+// Loaded keys are tied to L2: the counter of `source` is their fleet version, and invalidations come with the counter
+// they stand for. Doubt is raised now and then.
+//
 // Three rules are checked on every read. A value is whole and belongs to its key. Nothing older than what a finished
 // operation established is seen again: `floor`. A load never brings back what an invalidation that finished before
 // the read began had removed: the loaded counter of `source` is at least the floor.
@@ -70,10 +73,12 @@ class Worker {
   void PlainRemove(uint32_t i);
   void PlainCompareAndSet(uint32_t i);
   void PlainTouch(uint32_t i);
+  void PlainRevalidate(uint32_t i);
   void ReadPlainOrWrite(bool runs);
   void LoadedRead(uint32_t i);
   void LoadedLoad(uint32_t i);
   void LoadedChange(uint32_t i);
+  void LoadedRevalidate(uint32_t i);
   void ComeAndGo();
   void NameOne();
 

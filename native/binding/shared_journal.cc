@@ -1,0 +1,37 @@
+#include "binding/shared_journal.h"
+
+#include <map>
+#include <mutex>
+#include <utility>
+
+namespace strata {
+namespace {
+
+using FileId = std::pair<uint64_t, uint64_t>;
+
+// Never destroyed: threads of the process may outlive static destruction.
+std::mutex& RegistryMutex() {
+  static auto* mutex = new std::mutex();
+  return *mutex;
+}
+
+std::map<FileId, std::weak_ptr<SharedJournal>>& Registry() {
+  static auto* registry = new std::map<FileId, std::weak_ptr<SharedJournal>>();
+  return *registry;
+}
+
+}  // namespace
+
+std::shared_ptr<SharedJournal> SharedJournal::Open(const std::string& dir, const std::string& name, const JournalOptions& options,
+                                                   RegionError* error, std::string* warnings) {
+  std::lock_guard<std::mutex> hold(RegistryMutex());
+  std::unique_ptr<Journal> journal(Journal::Open(dir, name, options, error, warnings));
+  if (journal == nullptr) return nullptr;
+  auto& entry = Registry()[{journal->file().device(), journal->file().inode()}];
+  if (auto present = entry.lock()) return present;
+  std::shared_ptr<SharedJournal> fresh(new SharedJournal(journal.release()));
+  entry = fresh;
+  return fresh;
+}
+
+}  // namespace strata

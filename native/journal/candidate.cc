@@ -1,0 +1,89 @@
+#include "journal/candidate.h"
+
+#include "base/kill_point.h"
+#include "shm/futex.h"
+#include "shm/host_identity.h"
+
+namespace strata {
+namespace {
+
+// A leader's process that dies is noticed at once. These bound the wait where its death cannot be watched: a thread
+// that ended or resigned in a living process, or a process of another namespace.
+constexpr uint32_t kLookMs = 15;
+constexpr uint32_t kQueueMs = 250;    // beside the candidates that wait at the lock
+constexpr uint32_t kAppendMs = 100;   // for records of writers that died before their commit
+
+}  // namespace
+
+void Candidate::Start() {
+  if (thread_.joinable()) return;
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Candidate::Resign() {
+  stopping_.store(true);
+  watch_.Cancel();
+  JournalHeader& h = journal_.header();
+  if (thread_.joinable()) {
+    h.append_wake.fetch_add(1, kRelease);  // SYNC(append-wake)
+    FutexWakeAll(h.append_wake);
+    thread_.join();
+  }
+  term_.store(0, std::memory_order_release);
+  lock_.Close();
+}
+
+bool Candidate::TryElect() {
+  if (!lock_.is_open() && !lock_.Open(journal_.file().fd())) return false;
+  if (!lock_.TryLock(kLockLeader)) return false;
+  JournalHeader& h = journal_.header();
+  h.leader_pid.store(ProcessId(), kRelaxed);
+  // The lock's holder alone writes the term.
+  const uint64_t term = h.term.load(kRelaxed) + 1;
+  h.term.store(term, kRelease);
+  h.leader_sleeps.store(0, kRelaxed);
+  journal_.Count(JournalCounter::terms);
+  KILL_POINT(leader_elected);
+  term_.store(term, std::memory_order_release);
+  return true;
+}
+
+bool Candidate::IsLeading() const {
+  const uint64_t own = term();
+  return own != 0 && !stopping_.load(std::memory_order_relaxed) && journal_.header().term.load(kAcquire) == own;
+}
+
+void Candidate::Run() {
+  bool is_waiting = false;  // holds one of the candidates' bytes
+  while (!stopping_.load()) {
+    if (!lock_.is_open() && !lock_.Open(journal_.file().fd())) {
+      watch_.Wait(0, kQueueMs);
+      continue;
+    }
+    for (uint32_t i = 0; i < kCandidates && !is_waiting; i++) is_waiting = lock_.TryLock(kLockCandidates + i);
+    if (is_waiting && TryElect()) {
+      for (uint32_t i = 0; i < kCandidates; i++) lock_.Unlock(kLockCandidates + i);
+      notify_();
+      return WaitForAppends();
+    }
+    // A leader that died before this looks at its pid is dead now: the next turn gets the lock.
+    watch_.Wait(is_waiting ? journal_.header().leader_pid.load(kRelaxed) : 0, is_waiting ? kLookMs : kQueueMs);
+  }
+}
+
+void Candidate::WaitForAppends() {
+  JournalHeader& h = journal_.header();
+  uint32_t seen = h.append_wake.load(kAcquire);
+  while (!stopping_.load()) {
+    FutexWait(h.append_wake, seen, kAppendMs);
+    const uint32_t now = h.append_wake.load(kAcquire);  // SYNC(append-wake)
+    bool has_work = now != seen;
+    for (uint32_t i = 0; i < journal_.lanes_used() && !has_work; i++) {
+      has_work = journal_.lane(i).head.load(kRelaxed) != journal_.lane(i).acked.load(kRelaxed);
+    }
+    seen = now;
+    if (has_work && !stopping_.load()) notify_();
+  }
+}
+
+}  // namespace strata

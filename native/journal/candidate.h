@@ -1,0 +1,46 @@
+// Who leads: one file lock per host, waited for by at most three candidates, and a term that rises with each leader.
+#pragma once
+
+#include <functional>
+#include <thread>
+
+#include "journal/journal.h"
+#include "shm/liveness.h"
+#include "shm/process_watch.h"
+
+namespace strata {
+
+// One isolate's candidacy. Its thread waits for the leadership; once it leads, it waits for appends.
+class Candidate {
+ public:
+  // `notify` is called from the candidate's thread: after the election, and when records may have been appended.
+  Candidate(Journal& journal, std::function<void()> notify) : journal_(journal), notify_(std::move(notify)) {}
+  ~Candidate() { Resign(); }
+  Candidate(const Candidate&) = delete;
+  Candidate& operator=(const Candidate&) = delete;
+
+  void Start();
+  // Gives the leadership or the candidacy up. Returns when the thread has ended.
+  void Resign();
+  // 0 before the election.
+  uint64_t term() const { return term_.load(std::memory_order_acquire); }
+  // True while this candidate holds the lock and nobody has begun another term.
+  bool IsLeading() const;
+
+  // The election without a thread: true if the leadership was free.
+  bool TryElect();
+
+ private:
+  void Run();
+  void WaitForAppends();
+
+  Journal& journal_;
+  std::function<void()> notify_;
+  LockHandle lock_;
+  ProcessWatch watch_;
+  std::thread thread_;
+  std::atomic<uint64_t> term_{0};
+  std::atomic<bool> stopping_{false};
+};
+
+}  // namespace strata

@@ -1,0 +1,93 @@
+// The leader's private picture of what is pending: every record once, by lane and by key.
+#pragma once
+
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include "journal/journal.h"
+#include "shm/liveness.h"
+
+namespace strata {
+
+inline constexpr uint32_t kNoEntry = ~0u;
+
+struct IndexEntry {
+  uint64_t position = 0;
+  uint64_t hash = 0;
+  uint64_t version = 0;      // host version, once committed
+  uint64_t op_number = 0;
+  uint64_t seen_ns = 0;      // when it was first seen prepared
+  uint32_t bytes = 0;
+  uint32_t next_of_key = kNoEntry;
+  uint32_t stamp = 0;        // the batch it is a member of
+  uint32_t checked = 0;      // the pass in which its key was looked at
+  uint16_t lane = 0, partition = 0;
+  RecordState state = RecordState::kNone;
+  JournalOp op = JournalOp::kSet;
+  JournalCondition condition = JournalCondition::kAlways;
+  bool has_source = false;   // of the caller: conditional too
+  bool is_done = false;      // settled, cancelled, damaged or a filler: nothing to send
+  bool is_orphan = false;    // prepared, and its owner is dead
+  bool is_grouped = false;   // of the batch: emitted, or superseded
+  bool is_inherited = false; // superseded under a former leader; by whom is not known
+};
+
+class LaneIndex {
+ public:
+  explicit LaneIndex(Journal& journal);
+
+  // Reads on from where it stopped up to the present heads, and looks again at records that were not committed.
+  void Scan();
+  // Looks again at one record. Orphans show after it.
+  void Refresh(IndexEntry& entry);
+
+  struct LaneView {
+    std::deque<uint32_t> ids;  // in order, from acked on
+    uint64_t acked = 0, scanned = 0;
+    bool is_damaged = false;
+  };
+  std::vector<LaneView>& lanes() { return lanes_; }
+  IndexEntry& entry(uint32_t id) { return entries_[id]; }
+  const IndexEntry& entry(uint32_t id) const { return entries_[id]; }
+  JournalRecord& record(uint32_t id) const { return *journal_.RecordAt(entries_[id].lane, entries_[id].position); }
+  // Calls `visit(id)` for every unsettled record of the same namespace and key, itself included.
+  template <class Visit>
+  void ForEachOfKey(uint32_t id, Visit visit) {
+    for (uint32_t other = table_[entries_[id].hash & (table_.size() - 1)]; other != kNoEntry; other = entries_[other].next_of_key) {
+      if (other == id || (entries_[other].hash == entries_[id].hash && IsSameKey(other, id))) visit(other);
+    }
+  }
+  // True for the first record of a batch in its part of the table: nearly, for the first of its key.
+  bool IsFirstOfKey(uint32_t id, uint32_t stamp) {
+    uint32_t& seen = stamps_[entries_[id].hash & (stamps_.size() - 1)];
+    return std::exchange(seen, stamp) != stamp;
+  }
+  // The record is done with: out of the index by key.
+  void Forget(uint32_t id);
+  // Drops what is done from the front of a lane. Its new acked position.
+  uint64_t DropDone(LaneView& lane);
+  // Records with op numbers of a former leader that are not settled.
+  std::vector<uint32_t>& resends() { return resends_; }
+  bool IsOwnerAlive(uint32_t lane);
+  // True if a committed record or an orphan is there.
+  bool HasWork() const;
+
+ private:
+  void ScanLane(uint32_t index);
+  void Add(uint32_t lane, uint64_t position, const JournalRecord& record);
+  void Skip(uint32_t lane, uint64_t position, uint32_t bytes);
+  bool IsSameKey(uint32_t a, uint32_t b) const;
+  uint32_t Allocate();
+  void Link(uint32_t id);
+  void Grow();
+
+  Journal& journal_;
+  LockHandle lock_;
+  std::vector<LaneView> lanes_;
+  std::vector<IndexEntry> entries_;
+  std::vector<uint32_t> free_, table_, stamps_, prepared_, resends_;
+  uint32_t pending_ = 0;
+};
+
+}  // namespace strata

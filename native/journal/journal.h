@@ -1,0 +1,77 @@
+// The journal: pending writes of the host in one mapped file that outlives every process.
+//
+// One lane, a ring with a single producer, per isolate that writes (lane.h); one leader per host that drains all of
+// them (leader.h). The protocol is in docs/journal.md.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "base/hash.h"
+#include "journal/layout.h"
+#include "shm/private_file.h"
+
+namespace strata {
+
+struct JournalOptions {
+  uint64_t ring_bytes = 16u << 20;   // of all lanes together; rounded down to a power of two a lane
+  uint32_t lanes = 64;
+  uint64_t letter_bytes = 256u << 10;
+};
+
+// kBadOptions outside of: 1..4096 lanes, 4 KiB..1 GiB a lane, 4 KiB..64 MiB of dead letters.
+Status ComputeJournalGeometry(const JournalOptions& options, JournalGeometry* out);
+bool IsConsistent(const JournalGeometry& geometry);
+
+class Journal {
+ public:
+  // Attaches to `<name>.journal` in `dir` or creates it. nullptr with `error` filled.
+  static Journal* Open(const std::string& dir, const std::string& name, const JournalOptions& options,
+                       RegionError* error, std::string* warnings);
+
+  PrivateFile& file() { return file_; }
+  JournalHeader& header() const { return *reinterpret_cast<JournalHeader*>(base_); }
+  // A private copy, so that no later change in shared memory can move a bound.
+  const JournalGeometry& geometry() const { return geometry_; }
+  uint64_t lane_bytes() const { return uint64_t{1} << geometry_.lane_shift; }
+  // Bytes of header, namespace, key and value together.
+  uint64_t max_record_bytes() const { return lane_bytes() / 2; }
+  Lane& lane(uint32_t index) const { return At<Lane>(geometry_.lanes_at)[index]; }
+  LaneFilter& filter(uint32_t index) const { return At<LaneFilter>(geometry_.filters_at)[index]; }
+  uint8_t* letters() const { return At<uint8_t>(geometry_.letters_at); }
+  uint8_t* ring(uint32_t index) const { return At<uint8_t>(geometry_.rings_at) + (uint64_t{index} << geometry_.lane_shift); }
+  JournalRecord* RecordAt(uint32_t lane, uint64_t position) const {
+    return reinterpret_cast<JournalRecord*>(ring(lane) + (position & (lane_bytes() - 1)));
+  }
+  uint32_t lanes_used() const {
+    const uint32_t used = header().lanes_used.load(kAcquire);  // SYNC(journal-lanes)
+    return used < geometry_.lane_count ? used : geometry_.lane_count;
+  }
+  uint64_t KeyHash(std::string_view ns, std::string_view key) const {
+    return HashKey(HashKey(header().hash_seed, 1, Bytes(ns), ns.size()), 0, Bytes(key), key.size());
+  }
+  uint32_t CheckOf(const void* record, size_t body_bytes) const;
+  void Count(JournalCounter counter, uint64_t by = 1) const {
+    header().counters[static_cast<size_t>(counter)].fetch_add(by, kRelaxed);
+  }
+  // True if `head` and `acked` can be those of one lane.
+  bool IsLaneSane(uint64_t head, uint64_t acked) const {
+    return acked <= head && head - acked <= lane_bytes() && ((head | acked) & 7) == 0 && head <= kMaxPosition + lane_bytes();
+  }
+  // True if a record with this header may lie at `position` and end at or before `limit`.
+  bool IsWithinBounds(uint64_t position, uint64_t limit, const JournalRecord& header_copy) const;
+
+  static const uint8_t* Bytes(std::string_view text) { return reinterpret_cast<const uint8_t*>(text.data()); }
+  static uint64_t NowMs();  // monotonic
+
+ private:
+  Journal() = default;
+  template <class T>
+  T* At(uint64_t offset) const { return reinterpret_cast<T*>(base_ + offset); }
+
+  PrivateFile file_;
+  uint8_t* base_ = nullptr;
+  JournalGeometry geometry_{};
+};
+
+}  // namespace strata

@@ -1,0 +1,120 @@
+#include "journal/letters.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/kill_point.h"
+#include "shm/clock.h"
+
+namespace strata {
+namespace {
+
+//   0 u32 bytes   4 u32 check   8 u64 time   16 op  17 codec  18 u16 ns  20 u16 key  22 u16 reason  24 u32 value
+//  28 u32 kept    32 namespace, key, reason, value (kept bytes of it)
+struct LetterHead {
+  uint32_t bytes, check;
+  uint64_t time_ms;
+  uint8_t op, codec;
+  uint16_t ns_bytes, key_bytes, reason_bytes;
+  uint32_t value_bytes, kept_bytes;
+};
+static_assert(sizeof(LetterHead) == 32);
+
+constexpr size_t kMaxReason = 512;
+
+uint32_t CheckOf(const uint8_t* letter, size_t bytes) {
+  const uint64_t hash = HashKey(0, 4, letter + 8, bytes - 8);
+  return static_cast<uint32_t>(hash ^ hash >> 32);
+}
+
+// The ring as bytes without a seam: a letter may go around the end.
+void Copy(uint8_t* ring, uint64_t size, uint64_t at, void* own, size_t bytes, bool to_ring) {
+  auto* o = static_cast<uint8_t*>(own);
+  const size_t first = std::min<size_t>(bytes, size - at % size);
+  if (to_ring) {
+    CopyShared(ring + at % size, o, first);
+    CopyShared(ring, o + first, bytes - first);
+  } else {
+    CopyShared(o, ring + at % size, first);
+    CopyShared(o + first, ring, bytes - first);
+  }
+}
+
+bool IsPlausible(const LetterHead& head, uint64_t left) {
+  return head.bytes >= sizeof(head) && head.bytes % 8 == 0 && head.bytes <= left &&
+         sizeof(head) + uint64_t{head.ns_bytes} + head.key_bytes + head.reason_bytes + head.kept_bytes <= head.bytes;
+}
+
+}  // namespace
+
+void WriteLetter(Journal& journal, const JournalRecord& record, std::string_view reason) {
+  JournalHeader& h = journal.header();
+  const uint64_t size = journal.geometry().letter_bytes;
+  uint64_t head = h.letters_head.load(kRelaxed), tail = h.letters_tail.load(kRelaxed);
+  if (tail > head || head - tail > size || (head | tail) % 8 != 0) head = tail = 0;  // damage: begin anew
+  reason = reason.substr(0, kMaxReason);
+  const uint32_t kept = record.value_bytes <= size / 4 ? record.value_bytes : 0;
+  const size_t names = size_t{record.ns_bytes} + record.key_bytes;
+  const size_t bytes = (sizeof(LetterHead) + names + reason.size() + kept + 7) / 8 * 8;
+  if (bytes > size) return;
+  std::vector<uint8_t> letter(bytes);
+  LetterHead own{static_cast<uint32_t>(bytes), 0, WallMicroseconds() / 1000, record.op, record.codec, record.ns_bytes,
+                 record.key_bytes, static_cast<uint16_t>(reason.size()), record.value_bytes, kept};
+  const auto* body = reinterpret_cast<const uint8_t*>(&record + 1);
+  uint8_t* at = letter.data() + sizeof(own);
+  std::memcpy(at, body, names);
+  std::memcpy(at + names, reason.data(), reason.size());
+  std::memcpy(at + names + reason.size(), body + names, kept);
+  std::memcpy(letter.data(), &own, sizeof(own));
+  own.check = CheckOf(letter.data(), bytes);
+  std::memcpy(letter.data(), &own, sizeof(own));
+  while (head + bytes - tail > size) {
+    LetterHead old;
+    Copy(journal.letters(), size, tail, &old, sizeof(old), false);
+    journal.Count(JournalCounter::letters_dropped);
+    tail = IsPlausible(old, head - tail) ? tail + old.bytes : head;
+  }
+  h.letters_tail.store(tail, kRelease);  // SYNC(journal-letters)
+  Fence(kRelease);
+  Copy(journal.letters(), size, head, letter.data(), bytes, true);
+  KILL_POINT(letter_written);
+  h.letters_head.store(head + bytes, kRelease);  // SYNC(journal-letters)
+  journal.Count(JournalCounter::dead_letters);
+}
+
+std::vector<DeadLetter> ReadLetters(const Journal& journal) {
+  JournalHeader& h = journal.header();
+  const uint64_t size = journal.geometry().letter_bytes;
+  const uint64_t head = h.letters_head.load(kAcquire);  // SYNC(journal-letters)
+  std::vector<DeadLetter> letters;
+  uint64_t at = h.letters_tail.load(kAcquire);  // SYNC(journal-letters)
+  if (at > head || head - at > size) return letters;
+  while (at < head) {
+    LetterHead own;
+    Copy(journal.letters(), size, at, &own, sizeof(own), false);
+    if (!IsPlausible(own, head - at)) return letters;
+    std::vector<uint8_t> bytes(own.bytes);
+    Copy(journal.letters(), size, at, bytes.data(), bytes.size(), false);
+    Fence(kAcquire);
+    // Overwritten while it was copied, or damaged: the check tells, and the next one may be whole.
+    LetterHead again;
+    std::memcpy(&again, bytes.data(), sizeof(again));
+    const uint32_t check = again.check;
+    again.check = 0;
+    std::memcpy(bytes.data(), &again, sizeof(again));
+    if (IsPlausible(again, own.bytes) && CheckOf(bytes.data(), bytes.size()) == check) {
+      const char* text = reinterpret_cast<const char*>(bytes.data()) + sizeof(again);
+      DeadLetter letter{again.time_ms, static_cast<JournalOp>(again.op), again.codec, again.value_bytes,
+                        again.kept_bytes == again.value_bytes, {}, {}, {}, {}};
+      letter.ns.assign(text, again.ns_bytes);
+      letter.key.assign(text += again.ns_bytes, again.key_bytes);
+      letter.reason.assign(text += again.key_bytes, again.reason_bytes);
+      letter.value.assign(text += again.reason_bytes, again.kept_bytes);
+      letters.push_back(std::move(letter));
+    }
+    at += own.bytes;
+  }
+  return letters;
+}
+
+}  // namespace strata

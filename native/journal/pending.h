@@ -1,0 +1,22 @@
+// What is on its way to Redis, for those who miss it in the table.
+#pragma once
+
+#include <string>
+
+#include "journal/journal.h"
+
+namespace strata {
+
+struct PendingFound {
+  uint64_t mark = 0;
+  JournalOp op = JournalOp::kSet;
+  uint8_t codec = 0;
+  uint8_t condition = 0;
+  uint64_t soft_at = 0, hard_at = 0, host_version = 0, source_version = 0;
+  std::string value;
+};
+
+// The newest unsettled record of the key over all lanes, as its owner has committed it. Reads only; any thread.
+bool FindPending(const Journal& journal, std::string_view ns, std::string_view key, PendingFound* out);
+
+}  // namespace strata

@@ -1,0 +1,215 @@
+/**
+ * The contract of the journal: writes of the host on their way to Redis, and what all its processes know of the link.
+ *
+ * A write is `prepare` (a record in the journal), the change of the near tier under the record's mark, `commit`. From
+ * then on the record outlives its process: a leader, one per host, drains it, brings it to Redis and settles it.
+ *
+ * Two implementations satisfy it: `SharedJournal` (a file that all processes and threads of the host map) and
+ * `ProcessJournal` (the same promises within one isolate). No method throws because of the state of the journal.
+ */
+import type { Life } from '../l1/table'
+
+/** Names a record, for the life of the journal. A whole number from 1 to below 2^53; rises along a lane. */
+export type Mark = number
+
+export interface JournalWrite {
+  /** 1 set, 2 delete, 3 touch, 4 expire, 5 clear (whose key is ''). */
+  op: 1 | 2 | 3 | 4 | 5
+  /** Full path of the namespace, '' for the root. */
+  namespace: string
+  key: string
+  /** 0 to 255, the same for every write of the key; 256 for a clear. */
+  partition: number
+  /** As in wire/codec.ts: tells how a string payload is laid down. */
+  codec: number
+  payload: string | Uint8Array
+  life: Life
+  /** 0 none, 1 absent, 2 version (`expected`), 3 unchanged since `expected`: a loaded value. */
+  condition: 0 | 1 | 2 | 3
+  expected: number
+  /** The caller's own version, 0 = none. A record that has one is conditional. */
+  sourceVersion: number
+}
+
+/** What became of a record. `dup`: answered under a former leader. `superseded`: not sent, a later record went in its place. */
+export type ResultName = 'stored' | 'lost' | 'older' | 'dup' | 'dead' | 'superseded'
+
+export interface RecordResult {
+  result: ResultName
+  /** What Redis gave it, 0 if nothing. */
+  version: number
+  /** Of `dead`: why, for people. */
+  reason?: string
+}
+
+/** `unknown`: settled, but nobody asked in time: its answer has been overwritten. Cannot happen to who asks in the tick of the commit. */
+export interface Settled {
+  result: ResultName | 'unknown'
+  /** What Redis gave it, or of 'superseded' what it gave the record in its place; 0 if nothing. */
+  version: number
+}
+
+export interface DrainedRecord {
+  readonly mark: Mark
+  readonly op: JournalWrite['op']
+  readonly namespace: string
+  readonly key: string
+  readonly partition: number
+  readonly codec: number
+  /** The leader's own copy. */
+  readonly payload: Uint8Array
+  readonly condition: JournalWrite['condition']
+  readonly expected: number
+  readonly sourceVersion: number
+  /** As given to `commit`: orders the records of a key. Of an orphan 0. */
+  readonly hostVersion: number
+  readonly nsEpoch: number
+  /** Ends of the lives on the clock of `nowMs`; 0 = never. */
+  readonly softAtMs: number
+  readonly hardAtMs: number
+  /** Names the record to Redis within its partition, for ever; 0 before `assign`. */
+  opNumber: number
+  /** Its writer died between prepare and commit: `resolve` it. */
+  readonly isOrphan: boolean
+  /** Place in the batch. */
+  readonly index: number
+}
+
+export interface DrainedBatch {
+  /** Clears first, then by key in the order of their host versions, orphans last. */
+  readonly records: readonly DrainedRecord[]
+  /** These were sent by a former leader; whether they arrived is not known. They have their op numbers, in order. */
+  readonly isResend: boolean
+}
+
+export interface PendingWrite {
+  op: JournalWrite['op']
+  codec: number
+  /** A copy. */
+  payload: Uint8Array
+  /** What is left of its life; 0 = for ever. A life that is over has a ttl below 0. */
+  life: Life
+  mark: Mark
+  hostVersion: number
+  condition: JournalWrite['condition']
+  sourceVersion: number
+}
+
+/** Why and what Redis refused for good. */
+export interface DeadLetter {
+  /** Wall clock. */
+  timeMs: number
+  op: number
+  codec: number
+  namespace: string
+  key: string
+  reason: string
+  /** Size of the value. */
+  bytes: number
+  /** Absent if the value was too large to be kept. */
+  payload?: Uint8Array
+}
+
+export type LinkWord = 'never' | 'connecting' | 'connected' | 'lost'
+
+export interface BreakerLimits {
+  /** Failures in a row that open it. Default 5. */
+  failures: number
+  /** How long it stays open at first, milliseconds. Doubled with every failed probe. Default 500. */
+  firstOpenMs: number
+  /** Default 10,000. */
+  maxOpenMs: number
+}
+
+/** One breaker per host. */
+export interface HostBreaker {
+  limits: BreakerLimits
+  /** `probe`: the caller alone may try, and has to `report`. The right ends with the caller's thread or process too. */
+  mayTry(): 'closed' | 'open' | 'probe'
+  /** While it is open only the prober's report counts. */
+  report(isGood: boolean): void
+  close(): void
+  readonly isOpen: boolean
+}
+
+/** What the leader knows of the link, for all processes. Setting it without the leadership has no effect. */
+export interface HostStatus {
+  link: LinkWord
+  /** On the clock of `Journal.nowMs`; 0 = never. */
+  lastHeardMs: number
+  /** Redis server milliseconds minus `Journal.nowMs`. */
+  clockOffsetMs: number
+  /** Rises with each leader. */
+  readonly term: number
+  /** 0 = none so far. For people. */
+  readonly leaderPid: number
+  readonly breaker: HostBreaker
+}
+
+/** Where the feed stood, one number for each of the 257 partitions. */
+export interface FeedPositions {
+  seqs: Float64Array
+  epochs: Float64Array
+}
+
+export interface Journal {
+  readonly kind: 'shared' | 'process'
+  /** 16 hex digits: the origin of the host's writes. */
+  readonly hostId: string
+  /** Namespace, key and value together. */
+  readonly maxRecordBytes: number
+  /** The clock of the host in whole milliseconds: monotonic, the same in all its processes. */
+  nowMs(): number
+
+  /** The record's mark; 0 = full (see `roomy`); -1 = too large. Throws ERR_CACHE_KEY and ERR_CACHE_CLOSED. */
+  prepare(write: JournalWrite): Mark
+  /** False: the leader gave the record up meanwhile. Then the write is not acknowledged and has to be made anew. */
+  commit(mark: Mark, hostVersion: number, nsEpoch: number): boolean
+  /** Ends a record that is not committed. */
+  cancel(mark: Mark): void
+  /** For records of any process. */
+  isSettled(mark: Mark): boolean
+  /** For each lane the mark from which on nothing is settled: a record is settled if its mark is below its lane's. */
+  settledMarks(): Float64Array
+  /** For records of this isolate. Undefined when `deadlineMs` (of performance.now) passed first. Never rejects. */
+  settled(mark: Mark, deadlineMs: number): Promise<Settled | undefined>
+  /** Waits until everything this isolate has prepared so far is settled; false when the deadline passed first. */
+  ownSettled(deadlineMs: number): Promise<boolean>
+  /** After `prepare` gave 0: whether that record found room before the deadline. Others may take it again. */
+  roomy(deadlineMs: number): Promise<boolean>
+  /** The newest committed record of the key that is not settled, of any process. */
+  pending(namespace: string, key: string): PendingWrite | undefined
+
+  /** Whether this isolate is to start the coordinator of its process: one has the claim, until it closes or ends. */
+  claimCoordinator(): boolean
+  /** Asks for the leadership; `onElected` is called on this isolate's loop, once. */
+  campaign(onElected: (term: number) => void): void
+  /** Gives candidacy and leadership up at once. */
+  resign(): void
+  /** True while this isolate leads. */
+  readonly isLeading: boolean
+  /** Leader: calls `listener` on its loop when there may be something to drain. Returns the function that stops it. */
+  onAppend(listener: () => void): () => void
+  /** Leader: the next batch; undefined when there is none, the last one is not settled, or without the leadership. */
+  drain(limits: { records: number; bytes: number }): DrainedBatch | undefined
+  /** Leader: the table's word on an orphan: its host version, or 0 if the table does not show it. */
+  resolve(record: DrainedRecord, hostVersion: number, nsEpoch: number): boolean
+  /** Leader, before the first sending: gives op numbers in this order. False without the leadership: do not send. */
+  assign(records: readonly DrainedRecord[]): boolean
+  /**
+   * Leader: writes down the answers, one per record of the batch; undefined = not answered yet, to be given later. True
+   * when the batch is over. What was superseded by its records is settled then, too.
+   */
+  settle(batch: DrainedBatch, results: readonly (RecordResult | undefined)[]): boolean
+  /** Leader: for the next one. */
+  rememberPositions(positions: FeedPositions): void
+  /** What the last leader remembered; 0 where nothing. */
+  knownPositions(): FeedPositions
+
+  readonly status: HostStatus
+  /** Oldest first. */
+  deadLetters(): DeadLetter[]
+  stats(): Record<string, number>
+  /** Gives lane and leadership back; what is in the journal stays. `unlink` also removes the journal's name. */
+  close(options?: { unlink?: boolean }): void
+}

@@ -1,0 +1,21 @@
+/** Chooses the journal that goes with a near tier: in shared memory beside the region, or within the process. */
+import type { Journal } from './contract'
+import { ProcessJournal } from './process-journal'
+import type { SharedJournalOptions } from './shared-journal'
+
+/** The journal's share of a cache's memory, in bytes. */
+export function defaultJournalBytes(memory: number): number {
+  return Math.min(Math.max(memory / 4, 16 * 1024 * 1024), 64 * 1024 * 1024)
+}
+
+/**
+ * `kind`: that of the near tier, so that both are shared or neither is.
+ *
+ * Throws ERR_CACHE_NATIVE_MISSING, or ERR_CACHE_REGION when the file cannot be made or attached.
+ */
+export function openJournal(kind: 'shared' | 'process', options: SharedJournalOptions): Journal {
+  if (kind === 'process') return new ProcessJournal({ bytes: options.bytes })
+  // Loaded late: a process that never shares never loads the binary.
+  const { openSharedJournal } = require('./shared-journal') as typeof import('./shared-journal')
+  return openSharedJournal(options)
+}

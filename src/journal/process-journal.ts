@@ -1,0 +1,367 @@
+/** `ProcessJournal`: the journal within one isolate, where no native binary loads. It ends with the process. */
+import { randomBytes } from 'node:crypto'
+import { CacheError, misuse } from '../words/errors'
+import type {
+  DeadLetter, DrainedBatch, DrainedRecord, FeedPositions, Journal, JournalWrite, Mark, PendingWrite, RecordResult, Settled,
+} from './contract'
+import { bytesOf, isReplaceable, isPlain, type ProcessRecord } from './process-record'
+import { ProcessStatus } from './process-status'
+import { Waiters } from './waiters'
+import { PARTITIONS, lifeLeft, monotonicMs, numberOf, settledOf } from './words'
+
+export interface ProcessJournalOptions {
+  /** Room for records that are not settled, in bytes. */
+  bytes: number
+}
+
+/** What a record costs beside its bytes. */
+const RECORD_BYTES = 104
+/** How long a writer may be between prepare and commit before it has to redo. */
+const PREPARED_MS = 5
+const MAX_LETTERS = 256
+
+export class ProcessJournal implements Journal {
+  readonly kind = 'process'
+  readonly hostId = randomBytes(8).toString('hex')
+  readonly maxRecordBytes: number
+  readonly status: ProcessStatus
+  readonly #bytes: number
+  /** Not settled, by mark: in the order they were prepared. */
+  readonly #records = new Map<Mark, ProcessRecord>()
+  /** Answers nobody asked for yet; only the latest are kept. */
+  readonly #answers = new Map<Mark, Settled>()
+  readonly #waiters = new Waiters()
+  readonly #appendListeners = new Set<() => void>()
+  readonly #letters: DeadLetter[] = []
+  readonly #nextOp = new Float64Array(PARTITIONS).fill(1)
+  readonly #positions: FeedPositions = { seqs: new Float64Array(PARTITIONS), epochs: new Float64Array(PARTITIONS) }
+  readonly #counters = { prepared: 0, committed: 0, cancelled: 0, redone: 0, full: 0, drained: 0, coalesced: 0, settled: 0, timed_out: 0, dead_letters: 0, letters_dropped: 0, batches: 0, terms: 0 }
+  #usedBytes = 0
+  #wantedBytes = 0
+  #lastMark: Mark = 0
+  #settledMark: Mark = 1
+  #batch: ProcessRecord[] | undefined
+  #members: ProcessRecord[] = []
+  #term = 0
+  #isWaking = false
+  #isClosed = false
+
+  constructor({ bytes }: ProcessJournalOptions) {
+    this.#bytes = bytes
+    this.maxRecordBytes = Math.floor(bytes / 2) - RECORD_BYTES
+    this.status = new ProcessStatus(() => this.#counters.terms, () => this.isLeading)
+  }
+
+  nowMs(): number {
+    return monotonicMs()
+  }
+
+  prepare(write: JournalWrite): Mark {
+    if (this.#isClosed) throw new CacheError('ERR_CACHE_CLOSED', 'the journal must be open, it was closed')
+    const keyBytes = Buffer.byteLength(write.key)
+    if (write.op !== 5 && (keyBytes === 0 || keyBytes > 1024 || !write.key.isWellFormed())) {
+      throw misuse('ERR_CACHE_KEY', 'key', 'a well-formed string of 1 to 1024 UTF-8 bytes', write.key)
+    }
+    const payload = bytesOf(write)
+    const bytes = Buffer.byteLength(write.namespace) + keyBytes + payload.length
+    if (bytes > this.maxRecordBytes) return -1
+    this.#wantedBytes = bytes + RECORD_BYTES
+    if (!this.#isRoomy()) {
+      this.#counters.full++
+      return 0
+    }
+    this.#usedBytes += this.#wantedBytes
+    const nowMs = this.nowMs()
+    const softAtMs = write.life.ttlMs > 0 ? nowMs + Math.max(1, write.life.ttlMs) : 0
+    const mark = ++this.#lastMark
+    this.#records.set(mark, {
+      write, payload, mark, bytes: this.#wantedBytes, state: 'prepared', preparedMs: nowMs, hostVersion: 0, nsEpoch: 0, opNumber: 0,
+      softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + Math.max(0, write.life.graceMs), by: undefined, version: 0,
+    })
+    this.#counters.prepared++
+    return mark
+  }
+
+  commit(mark: Mark, hostVersion: number, nsEpoch: number): boolean {
+    const record = this.#records.get(mark)
+    if (record === undefined || record.state !== 'prepared') {
+      this.#counters.redone++
+      return false
+    }
+    Object.assign(record, { state: 'committed', hostVersion, nsEpoch })
+    this.#counters.committed++
+    this.#wakeLeader()
+    return true
+  }
+
+  cancel(mark: Mark): void {
+    const record = this.#records.get(mark)
+    if (record?.state !== 'prepared') return
+    record.state = 'done'
+    this.#counters.cancelled++
+    if (this.#members.length === 0) this.#release()
+  }
+
+  isSettled(mark: Mark): boolean {
+    return mark < this.#settledMark
+  }
+
+  settledMarks(): Float64Array {
+    return Float64Array.of(this.#settledMark)
+  }
+
+  settled(mark: Mark, deadlineMs: number): Promise<Settled | undefined> {
+    if (this.isSettled(mark) || this.#isClosed) return Promise.resolve(this.#answers.get(mark) ?? { result: 'unknown', version: 0 })
+    return this.#waiters.waitFor(mark, deadlineMs)
+  }
+
+  async ownSettled(deadlineMs: number): Promise<boolean> {
+    return this.#lastMark === 0 || (await this.settled(this.#lastMark, deadlineMs)) !== undefined
+  }
+
+  roomy(deadlineMs: number): Promise<boolean> {
+    return this.#waiters.waitForRoom(() => this.#isClosed || this.#isRoomy(), deadlineMs)
+  }
+
+  pending(namespace: string, key: string): PendingWrite | undefined {
+    let newest: ProcessRecord | undefined
+    for (const record of this.#records.values()) {
+      const isIt = record.state === 'committed' && record.write.key === key && record.write.namespace === namespace
+      if (isIt && (newest === undefined || record.hostVersion >= newest.hostVersion)) newest = record
+    }
+    if (newest === undefined) return undefined
+    const { write, payload, softAtMs, hardAtMs, mark, hostVersion } = newest
+    return { op: write.op, codec: write.codec, payload: Buffer.from(payload), life: lifeLeft(softAtMs, hardAtMs, this.nowMs()), mark, hostVersion, condition: write.condition, sourceVersion: write.sourceVersion }
+  }
+
+  claimCoordinator(): boolean {
+    return true
+  }
+
+  campaign(onElected: (term: number) => void): void {
+    if (this.#term > 0 || this.#isClosed) return
+    const term = ++this.#counters.terms
+    this.#term = term
+    setImmediate(() => {
+      if (this.#term !== term) return
+      onElected(term)
+      this.#wakeLeader()
+    })
+  }
+
+  resign(): void {
+    this.#term = 0
+    this.#members = []
+    this.#batch = undefined
+  }
+
+  get isLeading(): boolean {
+    return this.#term > 0
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.#appendListeners.add(listener)
+    return () => this.#appendListeners.delete(listener)
+  }
+
+  drain(limits: { records: number; bytes: number }): DrainedBatch | undefined {
+    if (!this.isLeading || this.#batch !== undefined) return undefined
+    const resends = [...this.#records.values()].filter((record) => record.state === 'committed' && record.opNumber > 0)
+    this.#members = resends.length > 0 ? resends : this.#choose(limits)
+    const batch = resends.length > 0 ? resends.sort((a, b) => a.write.partition - b.write.partition || a.opNumber - b.opNumber) : this.#coalesce()
+    if (batch.length === 0) {
+      this.#members = []
+      this.#release()
+      return undefined
+    }
+    this.#batch = batch
+    this.#counters.batches++
+    this.#counters.drained += batch.length
+    return { records: batch.map(drained), isResend: resends.length > 0 }
+  }
+
+  /** No process dies here without its journal: there are no orphans. */
+  resolve(): boolean {
+    return false
+  }
+
+  assign(records: readonly DrainedRecord[]): boolean {
+    if (!this.isLeading) return false
+    for (const drainedRecord of records) {
+      const record = this.#records.get(drainedRecord.mark)
+      if (record === undefined) continue
+      if (record.opNumber === 0) record.opNumber = this.#nextOp[record.write.partition]!++
+      drainedRecord.opNumber = record.opNumber
+    }
+    return true
+  }
+
+  settle(batch: DrainedBatch, results: readonly (RecordResult | undefined)[]): boolean {
+    if (!this.isLeading || this.#batch === undefined) return false
+    for (const [i, { mark }] of batch.records.entries()) {
+      const answer = results[i]
+      const record = this.#records.get(mark)
+      if (answer === undefined || record === undefined || record.state !== 'committed') continue
+      if (answer.result === 'dead') this.#bury(record, answer.reason ?? '')
+      record.version = answer.version
+      this.#answer(record, settledOf(numberOf(answer.result), answer.version))
+    }
+    if (this.#batch.some(({ state }) => state !== 'done')) return false
+    for (const record of this.#members) {
+      if (record.state === 'superseded') this.#answer(record, { result: 'superseded', version: versionInPlaceOf(record) })
+    }
+    this.#members = []
+    this.#batch = undefined
+    this.#release()
+    return true
+  }
+
+  rememberPositions({ seqs, epochs }: FeedPositions): void {
+    if (!this.isLeading) return
+    this.#positions.seqs.set(seqs)
+    this.#positions.epochs.set(epochs)
+  }
+
+  knownPositions(): FeedPositions {
+    return { seqs: this.#positions.seqs.slice(), epochs: this.#positions.epochs.slice() }
+  }
+
+  deadLetters(): DeadLetter[] {
+    return [...this.#letters]
+  }
+
+  stats(): Record<string, number> {
+    return { ...this.#counters, pending_bytes: this.#usedBytes, pending_records: this.#records.size }
+  }
+
+  close(): void {
+    if (this.#isClosed) return
+    this.resign()
+    this.#isClosed = true
+    this.#appendListeners.clear()
+    this.#waiters.close()
+  }
+
+  #isRoomy(): boolean {
+    return this.#usedBytes + this.#wantedBytes <= this.#bytes
+  }
+
+  /** From the oldest on; up to a record that a writer still holds. */
+  #choose({ records, bytes }: { records: number; bytes: number }): ProcessRecord[] {
+    const chosen: ProcessRecord[] = []
+    const keys = new Set<string>()
+    let sum = 0
+    for (const record of this.#records.values()) {
+      if (record.state === 'prepared') {
+        if (this.nowMs() - record.preparedMs < PREPARED_MS) {
+          setTimeout(() => this.#wakeLeader(), PREPARED_MS)
+          break
+        }
+        record.state = 'done'
+        this.#counters.timed_out++
+      }
+      if (record.state === 'committed') {
+        const id = `${record.write.namespace}|${record.write.key}`
+        if (keys.size > 0 && (keys.size >= records || sum + record.bytes > bytes)) break
+        sum += keys.has(id) ? 0 : record.bytes
+        keys.add(id)
+      }
+      chosen.push(record)
+    }
+    return chosen
+  }
+
+  /** What of the members is to be sent; marks the rest as superseded. */
+  #coalesce(): ProcessRecord[] {
+    const clears: ProcessRecord[] = []
+    const groups = new Map<string, ProcessRecord[]>()
+    for (const record of this.#members) {
+      if (record.state !== 'committed') continue
+      if (record.write.op === 5) {
+        clears.push(record)
+        continue
+      }
+      const id = `${record.write.namespace}|${record.write.key}`
+      const group = groups.get(id)
+      if (group === undefined) groups.set(id, [record])
+      else group.push(record)
+    }
+    return [...clears, ...[...groups.values()].flatMap((group) => this.#survivors(group))]
+  }
+
+  #survivors(group: ProcessRecord[]): ProcessRecord[] {
+    const survivors: ProcessRecord[] = []
+    let run = 0
+    for (const record of group.sort((a, b) => a.hostVersion - b.hostVersion || a.mark - b.mark)) {
+      if (isPlain(record.write)) {
+        for (const old of survivors.splice(run)) {
+          old.state = 'superseded'
+          old.by = record
+          this.#counters.coalesced++
+        }
+      }
+      survivors.push(record)
+      if (!isReplaceable(record.write)) run = survivors.length
+    }
+    return survivors
+  }
+
+  #answer(record: ProcessRecord, settled: Settled): void {
+    record.state = 'done'
+    this.#counters.settled++
+    this.#answers.set(record.mark, settled)
+    // As many as a ring would still show; who waits is told below whatever their number.
+    if (this.#answers.size > 4096) this.#answers.delete(this.#answers.keys().next().value!)
+  }
+
+  /** Forgets what is done from the oldest on, and tells who waits. */
+  #release(): void {
+    let next = this.#lastMark + 1
+    for (const record of this.#records.values()) {
+      if (record.state !== 'done') {
+        next = record.mark
+        break
+      }
+      this.#records.delete(record.mark)
+      this.#usedBytes -= record.bytes
+    }
+    for (let mark = this.#settledMark; mark < next; mark++) {
+      this.#waiters.answer(mark, this.#answers.get(mark) ?? { result: 'superseded', version: 0 })
+    }
+    this.#settledMark = next
+    this.#waiters.look()
+  }
+
+  #bury({ write, payload }: ProcessRecord, reason: string): void {
+    const { op, codec, namespace, key } = write
+    this.#letters.push({ timeMs: Date.now(), op, codec, namespace, key, reason, bytes: payload.length, payload })
+    this.#counters.dead_letters++
+    if (this.#letters.length <= MAX_LETTERS) return
+    this.#letters.shift()
+    this.#counters.letters_dropped++
+  }
+
+  #wakeLeader(): void {
+    if (this.#isWaking || !this.isLeading) return
+    this.#isWaking = true
+    setImmediate(() => {
+      this.#isWaking = false
+      for (const listener of [...this.#appendListeners]) listener()
+    })
+  }
+}
+
+/** What replaced a record may have been replaced itself. */
+function versionInPlaceOf(record: ProcessRecord): number {
+  let last = record
+  while (last.by !== undefined) last = last.by
+  return last.version
+}
+
+function drained({ write, payload, mark, hostVersion, nsEpoch, softAtMs, hardAtMs, opNumber }: ProcessRecord, index: number): DrainedRecord {
+  const { op, namespace, key, partition, codec, condition, expected, sourceVersion } = write
+  return {
+    mark, op, namespace, key, partition, codec, payload, condition, expected, sourceVersion, hostVersion, nsEpoch, softAtMs, hardAtMs,
+    opNumber, isOrphan: false, index,
+  }
+}

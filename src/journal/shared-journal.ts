@@ -1,0 +1,297 @@
+/** `SharedJournal`: the journal in a file that every process and thread of the host maps. */
+import { loadNative } from '../l1/native'
+import type { NativeJournal } from '../l1/native-journal'
+import { callNative } from '../l1/shared-isolate'
+import { CacheError, misuse } from '../words/errors'
+import type {
+  DeadLetter, DrainedBatch, DrainedRecord, FeedPositions, Journal, JournalWrite, Mark, PendingWrite, RecordResult, Settled,
+} from './contract'
+import { readBatch } from './drained'
+import { SharedStatus } from './shared-status'
+import { Waiters } from './waiters'
+import { PARTITIONS, lifeLeft, monotonicMs, numberOf, settledOf } from './words'
+
+export interface SharedJournalOptions {
+  /** Of the cache; the file is `<name>.journal.<layout>.<n>` beside the region. */
+  name: string
+  /** Directory of the region; absent = the default one. */
+  dir?: string
+  /** Bytes of all lanes together, rounded down to a power of two for each lane. A journal that exists keeps its size. */
+  bytes: number
+  /** How many isolates can write at the same time. Default 32. */
+  lanes?: number
+  /** Bytes of the dead letters. Default 256 KiB. */
+  letterBytes?: number
+}
+
+// The mailbox (native/binding/journal_handle.h).
+const OP = 0
+const CODEC = 1
+const CONDITION = 2
+const PARTITION = 3
+const TTL = 4
+const GRACE = 5
+const EXPECTED = 6
+const SOURCE = 7
+const OUT = 8
+
+const BAD_KEY = -2
+const CLOSED = -3
+
+/** Batches of nothing but superseded records are settled without being returned; then the next one is looked for. */
+const DRAINS = 16
+
+/** Throws ERR_CACHE_NATIVE_MISSING, or ERR_CACHE_REGION when the file cannot be made or attached. */
+export function openSharedJournal(options: SharedJournalOptions): SharedJournal {
+  return new SharedJournal(options)
+}
+
+export class SharedJournal implements Journal {
+  readonly kind = 'shared'
+  readonly hostId: string
+  readonly path: string
+  /** One line per file that was refused on the way. */
+  readonly warnings: readonly string[]
+  readonly maxRecordBytes: number
+  readonly status: SharedStatus
+  readonly #native: NativeJournal
+  readonly #box: Float64Array
+  readonly #marks: Float64Array
+  readonly #waiters = new Waiters()
+  readonly #appendListeners = new Set<() => void>()
+  #onElected: ((term: number) => void) | undefined
+  #lastMark: Mark = 0
+  #isClosed = false
+
+  constructor(options: SharedJournalOptions) {
+    const native = callNative(() =>
+      loadNative().openJournal({
+        dir: options.dir ?? '',
+        name: options.name,
+        bytes: options.bytes,
+        lanes: options.lanes ?? 32,
+        letterBytes: options.letterBytes ?? 256 * 1024,
+      }),
+    )
+    const mailbox = new ArrayBuffer(native.numbers * 8)
+    native.attach(mailbox)
+    this.#native = native
+    this.#box = new Float64Array(mailbox)
+    this.#marks = new Float64Array(native.lanes)
+    this.hostId = native.hostId
+    this.path = native.path
+    this.warnings = native.warnings.split('\n').filter((line) => line !== '')
+    this.maxRecordBytes = native.maxRecordBytes
+    this.status = new SharedStatus(native, this.#box.subarray(OUT))
+    native.listen(() => this.#onEvent())
+  }
+
+  nowMs(): number {
+    return monotonicMs()
+  }
+
+  prepare(write: JournalWrite): Mark {
+    const box = this.#box
+    box[OP] = write.op
+    box[CODEC] = write.codec
+    box[CONDITION] = write.condition
+    box[PARTITION] = write.partition
+    box[TTL] = write.life.ttlMs
+    box[GRACE] = write.life.graceMs
+    box[EXPECTED] = write.expected
+    box[SOURCE] = write.sourceVersion
+    const mark = this.#native.prepare(write.namespace, write.key, write.payload)
+    if (mark > 0) this.#lastMark = mark
+    else if (mark < -1) throw this.#refusal(mark, write.key)
+    return mark
+  }
+
+  commit(mark: Mark, hostVersion: number, nsEpoch: number): boolean {
+    return this.#native.commit(mark, hostVersion, nsEpoch)
+  }
+
+  cancel(mark: Mark): void {
+    this.#native.cancel(mark)
+  }
+
+  isSettled(mark: Mark): boolean {
+    return this.#native.isSettled(mark)
+  }
+
+  settledMarks(): Float64Array {
+    this.#native.settledMarks(this.#marks)
+    return this.#marks
+  }
+
+  settled(mark: Mark, deadlineMs: number): Promise<Settled | undefined> {
+    if (this.#isClosed) return Promise.resolve({ result: 'unknown', version: 0 })
+    if (this.#native.isSettled(mark)) {
+      this.#native.answer(mark)
+      return Promise.resolve(settledOf(this.#box[OUT]!, this.#box[OUT + 1]!))
+    }
+    const answer = this.#waiters.waitFor(mark, deadlineMs)
+    this.#native.await(mark)
+    // Announced first, then looked at: the answer is either seen now or heard of.
+    this.#native.announce()
+    this.#takeAnswers()
+    return answer
+  }
+
+  async ownSettled(deadlineMs: number): Promise<boolean> {
+    return this.#lastMark === 0 || (await this.settled(this.#lastMark, deadlineMs)) !== undefined
+  }
+
+  roomy(deadlineMs: number): Promise<boolean> {
+    const isRoomy = (): boolean => {
+      if (this.#isClosed) return true
+      this.#native.announce()
+      return this.#native.isRoomy()
+    }
+    return this.#waiters.waitForRoom(isRoomy, deadlineMs)
+  }
+
+  pending(namespace: string, key: string): PendingWrite | undefined {
+    const payload = this.#native.pending(namespace, key)
+    if (payload === undefined) return undefined
+    const box = this.#box
+    return {
+      op: box[OUT] as JournalWrite['op'], codec: box[OUT + 1]!, payload, mark: box[OUT + 2]!,
+      life: lifeLeft(box[OUT + 3]!, box[OUT + 4]!, this.nowMs()), hostVersion: box[OUT + 5]!,
+      condition: box[OUT + 6] as JournalWrite['condition'], sourceVersion: box[OUT + 7]!,
+    }
+  }
+
+  claimCoordinator(): boolean {
+    return !this.#isClosed && this.#native.claimCoordinator()
+  }
+
+  campaign(onElected: (term: number) => void): void {
+    this.#onElected = onElected
+    this.#native.campaign()
+  }
+
+  resign(): void {
+    this.#onElected = undefined
+    this.#native.resign()
+  }
+
+  get isLeading(): boolean {
+    return this.#native.term() > 0
+  }
+
+  onAppend(listener: () => void): () => void {
+    this.#appendListeners.add(listener)
+    return () => this.#appendListeners.delete(listener)
+  }
+
+  drain(limits: { records: number; bytes: number }): DrainedBatch | undefined {
+    for (let i = 0; i < DRAINS; i++) {
+      const count = this.#native.drain(limits.records, limits.bytes)
+      if (count > 0) return this.#readBatch(count)
+      if (this.#native.sleep()) return undefined
+    }
+    setImmediate(() => this.#appended())
+    return undefined
+  }
+
+  resolve(record: DrainedRecord, hostVersion: number, nsEpoch: number): boolean {
+    return this.#native.resolve(record.index, hostVersion, nsEpoch)
+  }
+
+  assign(records: readonly DrainedRecord[]): boolean {
+    const numbers = new Float64Array(records.length)
+    for (const [i, { index }] of records.entries()) numbers[i] = index
+    if (!this.#native.assign(numbers)) return false
+    for (const [i, record] of records.entries()) record.opNumber = numbers[i]!
+    return true
+  }
+
+  settle(batch: DrainedBatch, results: readonly (RecordResult | undefined)[]): boolean {
+    const answers = new Float64Array(batch.records.length * 3)
+    const reasons: string[] = []
+    let at = 0
+    for (const [i, { index }] of batch.records.entries()) {
+      const answer = results[i]
+      if (answer === undefined) continue
+      answers[at++] = index
+      answers[at++] = numberOf(answer.result)
+      answers[at++] = answer.version
+      if (answer.result === 'dead') reasons.push(answer.reason ?? '')
+    }
+    return this.#native.settle(answers.subarray(0, at), reasons) === 1
+  }
+
+  rememberPositions({ seqs, epochs }: FeedPositions): void {
+    this.#native.rememberPositions(seqs, epochs)
+  }
+
+  knownPositions(): FeedPositions {
+    const seqs = new Float64Array(PARTITIONS)
+    const epochs = new Float64Array(PARTITIONS)
+    this.#native.positions(seqs, epochs)
+    return { seqs, epochs }
+  }
+
+  deadLetters(): DeadLetter[] {
+    return this.#native.deadLetters()
+  }
+
+  stats(): Record<string, number> {
+    return this.#native.stats()
+  }
+
+  close(options?: { unlink?: boolean }): void {
+    if (this.#isClosed) return
+    this.#isClosed = true
+    this.#appendListeners.clear()
+    this.#onElected = undefined
+    this.#native.close(options?.unlink === true)
+    this.#waiters.close()
+  }
+
+  #readBatch(count: number): DrainedBatch {
+    const isResend = this.#box[OUT + 1] === 1
+    const meta = new Float64Array(count * this.#native.recordNumbers)
+    const body = Buffer.allocUnsafeSlow(this.#box[OUT]!)
+    this.#native.fill(meta, body)
+    return { records: readBatch(meta, body, this.#native.recordNumbers), isResend }
+  }
+
+  /** Elections, appends and answers come as one kind of event; each is looked for. */
+  #onEvent(): void {
+    if (this.#isClosed) return
+    const term = this.#native.term()
+    if (term > 0) {
+      const onElected = this.#onElected
+      this.#onElected = undefined
+      onElected?.(term)
+      this.#appended()
+    }
+    if (this.#waiters.isEmpty || this.#isClosed) return
+    this.#waiters.look()
+    this.#takeAnswers()
+    if (this.#waiters.isEmpty) return
+    this.#native.announce()
+    this.#takeAnswers()
+  }
+
+  #appended(): void {
+    for (const listener of [...this.#appendListeners]) listener()
+  }
+
+  #takeAnswers(): void {
+    const box = this.#box
+    const room = Math.floor((box.length - OUT) / 3)
+    for (let count = room; count === room; ) {
+      count = this.#native.takeAnswers()
+      const answers = box.slice(OUT, OUT + count * 3)
+      for (let i = 0; i < count; i++) this.#waiters.answer(answers[i * 3]!, settledOf(answers[i * 3 + 1]!, answers[i * 3 + 2]!))
+    }
+  }
+
+  #refusal(code: number, key: string): CacheError {
+    if (code === CLOSED) return new CacheError('ERR_CACHE_CLOSED', 'the journal must be open, it was closed')
+    if (code === BAD_KEY) return misuse('ERR_CACHE_KEY', 'key', 'a well-formed string of 1 to 1024 UTF-8 bytes', key)
+    return new CacheError('ERR_CACHE_REGION', `the journal refused the record with ${code}`)
+  }
+}

@@ -1,0 +1,245 @@
+// What every journal promises of its records: drained in order, coalesced, settled, back-pressure instead of loss.
+import * as assert from 'node:assert/strict'
+import type { Test } from 'uvu'
+import { type WithJournal, LIMITS, append, drained, elected, settleAll, write } from './with-journal'
+
+const soon = (): number => performance.now() + 20_000
+const keysOf = (batch: { records: readonly { key: string; hostVersion: number }[] }): string[] =>
+  batch.records.map(({ key, hostVersion }) => `${key}@${hostVersion}`)
+
+export function journalRecords(test: Test, withJournal: WithJournal): void {
+  test('what was committed is drained with everything it said', () =>
+    withJournal(async (journal) => {
+      const before = journal.nowMs()
+      const mark = append(journal, 9, write('clé', 'välue', {
+        namespace: 'a:b', partition: 200, codec: 1, life: { ttlMs: 60_000, graceMs: 5_000 }, condition: 3, expected: 2 ** 51 + 1, sourceVersion: 0,
+      }))
+      await elected(journal)
+      const [record] = drained(journal).records
+      assert.deepEqual({ ...record, payload: undefined, softAtMs: 0, hardAtMs: 0 }, {
+        mark, op: 1, namespace: 'a:b', key: 'clé', partition: 200, codec: 1, payload: undefined, condition: 3, expected: 2 ** 51 + 1,
+        sourceVersion: 0, hostVersion: 9, nsEpoch: 0, softAtMs: 0, hardAtMs: 0, opNumber: 0, isOrphan: false, index: 0,
+      })
+      assert.equal(Buffer.from(record!.payload).toString('utf8'), 'välue')
+      assert.ok(record!.softAtMs >= before + 60_000 && record!.softAtMs <= journal.nowMs() + 60_000)
+      assert.equal(record!.hardAtMs, record!.softAtMs + 5_000)
+    }))
+
+  test('payloads of every codec arrive byte for byte', () =>
+    withJournal(async (journal) => {
+      const payloads: [number, string | Uint8Array, Buffer][] = [
+        [0, 'plain', Buffer.from('plain')],
+        [0, 'caf\xe9', Buffer.from('caf\xe9', 'latin1')],
+        [1, '日本語', Buffer.from('日本語')],
+        [2, 'odd\ud800', Buffer.from('odd\ud800', 'utf16le')],
+        [3, Uint8Array.of(0, 1, 255), Buffer.from([0, 1, 255])],
+        [4, new Uint8Array(0), Buffer.alloc(0)],
+        [0, '', Buffer.alloc(0)],
+      ]
+      for (const [i, [codec, payload]] of payloads.entries()) append(journal, i + 1, write(`k${i}`, payload, { codec }))
+      await elected(journal)
+      const { records } = drained(journal)
+      assert.deepEqual(records.map(({ payload }) => Buffer.from(payload)), payloads.map(([, , bytes]) => bytes))
+    }))
+
+  test('nothing is drained before it is committed, or without the leadership', () =>
+    withJournal(async (journal) => {
+      append(journal, 1, write('a'))
+      assert.equal(journal.drain(LIMITS), undefined)
+      await elected(journal)
+      settleAll(journal, drained(journal))
+      const mark = journal.prepare(write('b'))
+      journal.cancel(mark)
+      assert.equal(journal.drain(LIMITS), undefined)
+      assert.equal(journal.commit(mark, 2, 0), false)
+    }))
+
+  test('of several writes of a key the one with the highest host version is sent', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      const marks = [append(journal, 1, write('k', 'one')), append(journal, 3, write('k', 'three')), append(journal, 2, write('k', 'two')), append(journal, 1, write('other'))]
+      const batch = drained(journal)
+      assert.deepEqual(keysOf(batch), ['k@3', 'other@1'])
+      settleAll(journal, batch, 50)
+      const settled = await Promise.all(marks.map((mark) => journal.settled(mark, soon())))
+      assert.deepEqual(settled, [
+        { result: 'superseded', version: 50 }, { result: 'stored', version: 50 }, { result: 'superseded', version: 50 }, { result: 'stored', version: 51 },
+      ])
+    }))
+
+  test('a record with a condition keeps its place among those of its key', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      append(journal, 1, write('k', 'fill', { condition: 3 }))
+      append(journal, 2, write('k', 'set'))
+      append(journal, 3, write('k', 'touch', { op: 3 }))
+      append(journal, 4, write('k', 'add', { condition: 1 }))
+      append(journal, 5, write('k', 'set'))
+      append(journal, 6, write('k', 'fill', { condition: 3 }))
+      append(journal, 7, write('k', '', { op: 2 }))
+      append(journal, 8, write('k', 'sourced', { sourceVersion: 4 }))
+      assert.deepEqual(keysOf(drained(journal)), ['k@2', 'k@3', 'k@4', 'k@7', 'k@8'])
+    }))
+
+  test('clears come first and are all sent', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      append(journal, 1, write('k'))
+      append(journal, 0, write('', '', { op: 5, namespace: 'n', partition: 256 }))
+      append(journal, 0, write('', '', { op: 5, namespace: 'n', partition: 256 }))
+      assert.deepEqual(drained(journal).records.map(({ op }) => op), [5, 5, 1])
+    }))
+
+  test('the next batch comes when the last one is settled', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      for (let i = 0; i < 5; i++) append(journal, 1, write(`k${i}`))
+      const first = drained(journal, { records: 2, bytes: 1024 * 1024 })
+      assert.equal(first.records.length, 2)
+      assert.equal(journal.drain(LIMITS), undefined)
+      assert.equal(journal.settle(first, [{ result: 'stored', version: 1 }, undefined]), false)
+      assert.equal(journal.drain(LIMITS), undefined)
+      assert.equal(journal.settle(first, [undefined, { result: 'lost', version: 0 }]), true)
+      assert.equal(drained(journal).records.length, 3)
+    }))
+
+  test('a batch holds no more bytes than it may, but one record at least', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      for (let i = 0; i < 4; i++) append(journal, 1, write(`k${i}`, 'v'.repeat(1000)))
+      const small = drained(journal, { records: 100, bytes: 10 })
+      assert.equal(small.records.length, 1)
+      settleAll(journal, small)
+      assert.equal(drained(journal, { records: 100, bytes: 2500 }).records.length, 2)
+    }))
+
+  test('op numbers rise by one within a partition and are kept by a record', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      for (const [key, partition] of [['a', 1], ['b', 2], ['c', 1]] as const) append(journal, 1, write(key, 'v', { partition }))
+      const batch = drained(journal)
+      const [a, b, c] = batch.records
+      assert.ok(journal.assign(batch.records))
+      assert.equal(c!.opNumber, a!.opNumber + 1)
+      const given = [a!.opNumber, b!.opNumber, c!.opNumber]
+      assert.ok(journal.assign(batch.records))
+      assert.deepEqual(batch.records.map(({ opNumber }) => opNumber), given)
+      settleAll(journal, batch)
+      append(journal, 2, write('a', 'v', { partition: 1 }))
+      const next = drained(journal)
+      journal.assign(next.records)
+      assert.equal(next.records[0]!.opNumber, c!.opNumber + 1)
+    }))
+
+  test('what the last leader sent without an answer is sent again, alone, under the same numbers', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      append(journal, 1, write('k', 'old'))
+      append(journal, 2, write('k', 'new'))
+      append(journal, 1, write('l'))
+      const batch = drained(journal)
+      journal.assign(batch.records)
+      const numbers = batch.records.map(({ key, opNumber }) => [key, opNumber])
+      journal.resign()
+      append(journal, 3, write('k', 'newer'))
+      await elected(journal)
+      const again = drained(journal)
+      assert.equal(again.isResend, true)
+      assert.deepEqual(again.records.map(({ key, opNumber }) => [key, opNumber]), numbers)
+      settleAll(journal, again)
+      const next = drained(journal)
+      assert.deepEqual([next.isResend, keysOf(next)], [false, ['k@3']])
+    }))
+
+  test('a leader that has resigned changes nothing', () =>
+    withJournal(async (journal) => {
+      const term = await elected(journal)
+      const mark = append(journal, 1, write('k'))
+      const batch = drained(journal)
+      journal.resign()
+      assert.equal(journal.isLeading, false)
+      assert.equal(journal.assign(batch.records), false)
+      assert.equal(settleAll(journal, batch), false)
+      assert.equal(journal.isSettled(mark), false)
+      assert.ok(await elected(journal) > term)
+      assert.deepEqual(keysOf(drained(journal)), ['k@1'])
+    }))
+
+  test('a full journal refuses, loses nothing, and says when there is room', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      const payload = 'v'.repeat(2000)
+      let count = 0
+      while (journal.prepare(write(`k${count}`, payload)) > 0) {
+        assert.ok(++count < 100_000)
+      }
+      assert.equal(await journal.roomy(performance.now() + 30), false)
+    }))
+
+  test('room is made by settling', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      const payload = 'v'.repeat(2000)
+      let count = 0
+      for (let mark = 1; mark > 0; ) {
+        mark = journal.prepare(write(`k${count}`, payload))
+        if (mark > 0) journal.commit(mark, ++count, 0)
+      }
+      const waiting = journal.roomy(soon())
+      let sent = 0
+      for (let batch = journal.drain(LIMITS); batch !== undefined; batch = journal.drain(LIMITS)) {
+        sent += batch.records.length
+        settleAll(journal, batch)
+      }
+      assert.equal(await waiting, true)
+      assert.equal(sent, count)
+      assert.ok(journal.prepare(write('more', payload)) > 0)
+    }))
+
+  test('a record that could never fit is refused as too large', () =>
+    withJournal((journal) => {
+      assert.equal(journal.prepare(write('k', 'v'.repeat(journal.maxRecordBytes + 8))), -1)
+      assert.ok(journal.prepare(write('k', 'v'.repeat(journal.maxRecordBytes - 100))) > 0)
+    }))
+
+  test('marks tell what is settled', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      const first = append(journal, 1, write('a'))
+      const second = append(journal, 1, write('b'))
+      const lane = Math.floor(first / 2 ** 40)
+      assert.ok(second > first)
+      assert.ok(first >= journal.settledMarks()[lane]!)
+      settleAll(journal, drained(journal))
+      assert.ok(second < journal.settledMarks()[lane]!)
+      assert.ok(journal.isSettled(first) && journal.isSettled(second))
+      assert.equal(journal.isSettled(append(journal, 1, write('c'))), false)
+    }))
+
+  test('waiting for a record ends at its deadline', () =>
+    withJournal(async (journal) => {
+      const mark = append(journal, 1, write('a'))
+      assert.equal(await journal.settled(mark, performance.now() + 10), undefined)
+      assert.equal(await journal.ownSettled(performance.now() + 10), false)
+      await elected(journal)
+      const all = journal.ownSettled(soon())
+      settleAll(journal, drained(journal))
+      assert.equal(await all, true)
+    }))
+
+  test('the newest pending write of a key is found until it is settled', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      assert.equal(journal.pending('n', 'k'), undefined)
+      append(journal, 4, write('k', 'four', { namespace: 'n' }))
+      append(journal, 3, write('k', 'three', { namespace: 'n', life: { ttlMs: 50_000, graceMs: 7 } }))
+      append(journal, 9, write('k', 'elsewhere'))
+      journal.prepare(write('k', 'not yet', { namespace: 'n' }))
+      const found = journal.pending('n', 'k')
+      assert.equal(Buffer.from(found!.payload).toString(), 'four')
+      assert.deepEqual([found!.op, found!.codec, found!.hostVersion, found!.life], [1, 0, 4, { ttlMs: 0, graceMs: 0 }])
+      assert.equal(journal.pending('n', 'other'), undefined)
+      settleAll(journal, drained(journal))
+      assert.equal(journal.pending('n', 'k'), undefined)
+    }))
+}
