@@ -5,7 +5,8 @@
 import { spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { Refusal, capture, runScript, say, step, upToDate, without } from './console.mjs'
+import { Refusal, capture, runScript, say, step, upToDate } from './console.mjs'
+import { offerRedis } from './redis.mjs'
 import { buildNative, root, setUp } from './setup.mjs'
 import { stamp } from './stamp.mjs'
 
@@ -19,7 +20,7 @@ runScript(async () => {
   if (!types) say('  type errors: what the compiler wrote in spite of them is measured')
   await installPeers()
   if (isNative || args.includes('native')) await buildProgram()
-  if (!isNative) await offerRedis()
+  if (!isNative) await offerRedis('ioredis is not measured')
   say()
   return run(isNative ? ['native', ...args.filter((arg) => arg !== '--native')] : args)
 })
@@ -49,17 +50,6 @@ function isInstalled() {
   } catch {
     return false
   }
-}
-
-/** redis-server is no npm package. As root on Debian it is a line away; elsewhere Redis is left out. */
-async function offerRedis() {
-  const has = async (program) => (await capture('sh', ['-c', `command -v ${program}`])).code === 0
-  if (await has('redis-server')) return
-  if (process.getuid?.() !== 0 || !await has('apt-get')) return without('redis', 'no redis-server: ioredis is not measured')
-  await step('redis', 'apt-get install redis-server', async () => {
-    const { code } = await capture('apt-get', ['install', '-y', '--no-install-recommends', 'redis-server'])
-    if (code !== 0 || !await has('redis-server')) return 'not to be had: ioredis is not measured'
-  })
 }
 
 // node-gyp writes to ./build, so the program gets a directory of links, as the native tests do.

@@ -6,7 +6,9 @@ import { commandOf, programs, variants } from './native-tests.mjs'
 import { readNative, readUvu } from './test-verdict.mjs'
 
 const DEADLINE_S = 120
-const folders = ['unit', 'api', 'shared', 'package']
+// Failovers and reshardings take real time.
+const deadlineS = { redis: 300 }
+const folders = ['unit', 'api', 'shared', 'redis', 'package']
 
 // The public API is one product with two near tiers, and has to keep its word on both.
 const modes = {
@@ -20,7 +22,8 @@ export function nodeJobs() {
       name: path.slice('dist/test/'.length, -'.test.js'.length) + label,
       command: [process.execPath, path],
       env,
-      deadlineMs: DEADLINE_S * 1000,
+      deadlineMs: (deadlineS[folder] ?? DEADLINE_S) * 1000,
+      needsRedis: folder === 'redis',
       readCounts: readUvu,
       isNode: true,
     }))))

@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util'
 import { Refusal, bold, dim, green, red, runScript, say, seconds, without, yellow } from './console.mjs'
 import { buildVariant, hasNativeTests } from './native-tests.mjs'
+import { offerRedis } from './redis.mjs'
 import { setUp } from './setup.mjs'
 import { nativeJobs, nodeJobs } from './test-plan.mjs'
 import { runToEnd } from './test-process.mjs'
@@ -22,6 +23,7 @@ runScript(async () => {
   results.push(built('TypeScript compiles', types))
   const matches = ({ name }) => filters.length === 0 || filters.some((filter) => name.includes(filter))
   const jobs = wantsNode ? nodeJobs().filter(matches) : []
+  if (jobs.some((job) => job.needsRedis)) await offerRedis('the tests that need it will fail')
   if (wantsNative && hasNativeTests()) {
     results.push(built('the addon compiles', native))
     jobs.push(...await builtNativeJobs(nativeJobs().filter(matches), results))
