@@ -1,4 +1,6 @@
 /** The cache users hold: the root namespace, and the life of the table behind it. */
+import type { Far, FarInfo } from './far'
+import type { DeadLetter } from './journal/contract'
 import type { L1Table } from './l1/table'
 import { Namespace } from './namespace'
 import { type OpenedTable, openTable } from './open'
@@ -21,6 +23,8 @@ export interface CacheInfo {
   layout?: string
   /** Why the table is not shared. */
   fallbackReason?: string
+  /** The host's link to Redis, where there is one. */
+  l2?: FarInfo
 }
 
 /**
@@ -37,16 +41,20 @@ export function createCache(options?: CacheOptions): Cache {
 export class Cache extends Namespace {
   readonly #table: L1Table
   readonly #flights: Flights
+  readonly #far: Far | undefined
   readonly #info: CacheInfo
   #isClosed = false
 
   /** Made by `createCache`. */
   constructor(options: ParsedOptions, { table, ...origin }: OpenedTable) {
-    const flights = new Flights(table)
+    const far = openFar(options, table)
+    const flights = new Flights(table, far?.tier)
     const view = options.namespace === undefined ? table.root : table.root.child(options.namespace)
-    super(view, flights, overTerms(DEFAULT_TERMS, options))
+    const shared = { flights, far: far === undefined ? undefined : { writes: far.writes, patienceMs: far.settings.softTimeoutMs } }
+    super(view, shared, overTerms(DEFAULT_TERMS, options))
     this.#table = table
     this.#flights = flights
+    this.#far = far
     this.#info = { name: options.name, l1: table.kind, memoryBytes: table.stats().memoryBytes, ...origin }
   }
 
@@ -55,20 +63,28 @@ export class Cache extends Namespace {
     return cache.#table
   }
 
-  /** Resolves when the cache can be used. */
+  /** Resolves when the cache can be used; with Redis, when the host has heard from it or `l2.hardTimeout` has passed. */
   async ready(): Promise<void> {
     this.#open()
+    await this.#far?.ready()
   }
 
   /** Counters of all processes together. Throws ERR_CACHE_CLOSED after `close`. */
   stats(): CacheStats {
-    return readStats(this.#open())
+    const stats = readStats(this.#open())
+    return this.#far === undefined ? stats : { ...stats, detail: { ...stats.detail, ...this.#far.stats() } }
+  }
+
+  /** Writes that Redis refused for good, newest last. Empty without Redis. Throws ERR_CACHE_CLOSED after `close`. */
+  deadLetters(): DeadLetter[] {
+    this.#open()
+    return this.#far?.journal.deadLetters() ?? []
   }
 
   /** What this cache turned out to be. Throws ERR_CACHE_CLOSED after `close`. */
   info(): CacheInfo {
     this.#open()
-    return { ...this.#info }
+    return this.#far === undefined ? { ...this.#info } : { ...this.#info, l2: this.#far.info() }
   }
 
   /**
@@ -80,7 +96,8 @@ export class Cache extends Namespace {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#flights.close()
-    this.#table.close(options)
+    if (this.#far === undefined) this.#table.close(options)
+    else await this.#far.close(() => this.#table.close(options))
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -95,4 +112,11 @@ export class Cache extends Namespace {
     if (this.#isClosed) throw new CacheError('ERR_CACHE_CLOSED', 'the cache is closed')
     return this.#table
   }
+}
+
+/** Loaded late: a cache of this host alone never loads the driver. */
+function openFar(options: ParsedOptions, table: L1Table): Far | undefined {
+  if (options.redis === undefined) return undefined
+  const { Far } = require('./far') as typeof import('./far')
+  return new Far(options, table)
 }

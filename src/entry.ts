@@ -19,5 +19,7 @@ export type CacheEntry<T> =
 const MISS = Object.freeze({ hit: false } as const)
 
 export function toCacheEntry<T>(entry: L1Entry | undefined): CacheEntry<T> {
-  return entry === undefined ? MISS : { hit: true, ...entry, value: entry.value as T }
+  if (entry === undefined) return MISS
+  const { value, version, isStale, ttlLeftMs, tier } = entry
+  return { hit: true, value: value as T, version, isStale, ttlLeftMs, tier }
 }

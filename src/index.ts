@@ -10,7 +10,11 @@ export {
   type SetOptions,
   type TouchOptions,
 } from './namespace'
-export type { L0Options, Logger } from './options'
+export type { FarInfo } from './far'
+export type { DeadLetter } from './journal/contract'
+export type { L2Options, RedisOption } from './l2-options'
+export type { L0Options, Logger } from './option-parsers'
+export type { CoordinatorOption, Durability, ReconnectPolicy, WriteMode } from './options'
 export type { CacheStats } from './stats'
 export type { LoadContext } from './sync/flights'
 export type { Duration } from './words/duration'

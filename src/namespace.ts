@@ -5,9 +5,10 @@
  * the promise, hence no async functions and no argument lists here.
  */
 import { type CacheEntry, toCacheEntry } from './entry'
-import type { L1View } from './l1/table'
+import type { L1View, Life } from './l1/table'
 import type { OptionsAt } from './options'
 import { callTerms, overTerms, readOptions, setTerms, type Terms } from './settings'
+import type { FarWrites } from './sync/far-writes'
 import type { Flights, LoadContext } from './sync/flights'
 import type { Duration } from './words/duration'
 import { misuse } from './words/errors'
@@ -30,15 +31,24 @@ export interface SetItem extends SetOptions {
   value: unknown
 }
 
+/** What the namespaces of one cache share. */
+export interface Shared {
+  flights: Flights
+  /** With Redis behind the table: all writes go through it, and reads that miss wait for others no longer than `patienceMs`. */
+  far: { writes: FarWrites; patienceMs: number } | undefined
+}
+
 export class Namespace {
   readonly #view: L1View
-  readonly #flights: Flights
+  readonly #shared: Shared
+  readonly #far: Shared['far']
   readonly #terms: Terms
 
   /** Made by `createCache` and `namespace`. */
-  constructor(view: L1View, flights: Flights, terms: Terms) {
+  constructor(view: L1View, shared: Shared, terms: Terms) {
     this.#view = view
-    this.#flights = flights
+    this.#shared = shared
+    this.#far = shared.far
     this.#terms = terms
   }
 
@@ -50,7 +60,9 @@ export class Namespace {
   /** The fresh value, or undefined. An object may be shared with other readers: do not change it. */
   get<T = unknown>(key: string): Promise<T | undefined> {
     try {
-      return Promise.resolve(this.#view.get(key) as T | undefined)
+      const value = this.#view.get(key)
+      if (value !== undefined || this.#far === undefined) return Promise.resolve(value as T | undefined)
+      return this.#readBelow(key) as Promise<T | undefined>
     } catch (error) {
       return Promise.reject(error)
     }
@@ -69,7 +81,9 @@ export class Namespace {
   /** The value with its version, life and tier; stale ones included and marked. */
   getEntry<T = unknown>(key: string): Promise<CacheEntry<T>> {
     try {
-      return Promise.resolve(toCacheEntry<T>(this.#view.entry(key)))
+      const entry = this.#view.entry(key)
+      if (this.#far === undefined || (entry !== undefined && !entry.isStale)) return Promise.resolve(toCacheEntry<T>(entry))
+      return this.#readBelow(key).then(() => toCacheEntry<T>(this.#view.entry(key)))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -78,7 +92,9 @@ export class Namespace {
   /** Whether a fresh value is there. */
   has(key: string): Promise<boolean> {
     try {
-      return Promise.resolve(this.#view.has(key))
+      if (this.#view.has(key)) return Promise.resolve(true)
+      if (this.#far === undefined) return Promise.resolve(false)
+      return this.#readBelow(key).then((value) => value !== undefined)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -87,7 +103,10 @@ export class Namespace {
   /** The fresh values in the order of the keys, undefined where missing. */
   getMany<T = unknown>(keys: readonly string[]): Promise<(T | undefined)[]> {
     try {
-      return Promise.resolve(this.#view.getMany(checkArray('keys', keys)) as (T | undefined)[])
+      const values = this.#view.getMany(checkArray('keys', keys)) as (T | undefined)[]
+      if (this.#far === undefined || !values.includes(undefined)) return Promise.resolve(values)
+      // All misses begin in this turn of the loop, so they are one request to Redis.
+      return Promise.all(values.map((value, i) => value ?? (this.#readBelow(keys[i]!) as Promise<T | undefined>)))
     } catch (error) {
       return Promise.reject(error)
     }
@@ -108,31 +127,35 @@ export class Namespace {
   setMany(items: readonly SetItem[]): Promise<number[]> {
     return attempt(() => {
       this.#checkOpen()
-      return checkArray('items', items).map(({ key, value, ...options }) => this.#set(key, value, options))
+      return Promise.all(checkArray('items', items).map(({ key, value, ...options }) => this.#set(key, value, options)))
     })
   }
 
   /** Removes the value and ends any load of the key that began before. True if a value was there. */
   delete(key: string): Promise<boolean> {
-    return attempt(() => this.#view.delete(key))
+    return attempt(() => this.#delete(key))
   }
 
   /** `delete` for each key; resolves to how many values were there. */
   deleteMany(keys: readonly string[]): Promise<number> {
-    return attempt(() => {
+    return attempt(async () => {
       this.#checkOpen()
-      return checkArray('keys', keys).filter((key) => this.#view.delete(key)).length
+      const wereThere = await Promise.all(checkArray('keys', keys).map((key) => this.#delete(key)))
+      return wereThere.filter((wasThere) => wasThere).length
     })
   }
 
   /** Gives the entry a new life, by default that of this namespace. False if there is none. */
   touch(key: string, options?: TouchOptions | Duration): Promise<boolean> {
-    return attempt(() => this.#view.touch(key, callTerms(this.#terms, 'touch', options).life))
+    return attempt(() => {
+      const terms = callTerms(this.#terms, 'touch', options)
+      return this.#far === undefined ? this.#view.touch(key, terms.life) : this.#renew(key, terms, () => terms.life)
+    })
   }
 
   /** Makes the entry stale now, keeping its grace, and ends any load that began before. False if there is none. */
   expire(key: string): Promise<boolean> {
-    return attempt(() => this.#view.expire(key))
+    return attempt(() => (this.#far === undefined ? this.#view.expire(key) : this.#renew(key, this.#terms, expiredLife)))
   }
 
   /**
@@ -164,12 +187,12 @@ export class Namespace {
   /** The namespace of that name below this one. Its options stand over those of this one. */
   namespace(name: string, options?: NamespaceOptions): Namespace {
     const terms = overTerms(this.#terms, readOptions('namespace', options))
-    return new Namespace(this.#view.child(name), this.#flights, terms)
+    return new Namespace(this.#view.child(name), this.#shared, terms)
   }
 
   /** Drops every entry here and in the namespaces below, and ends their loads, at the cost of one write. */
   clear(): Promise<void> {
-    return attempt(() => this.#view.clear())
+    return attempt(() => (this.#far === undefined ? this.#view.clear() : this.#far.writes.clear(this.#view, this.#terms)))
   }
 
   /** For what would do nothing with an empty list, and so not notice that the table is closed. */
@@ -177,9 +200,24 @@ export class Namespace {
     this.#view.getMany([])
   }
 
-  #set(key: string, value: unknown, options: SetOptions | Duration | undefined): number {
-    const { life, condition } = setTerms(this.#terms, options)
-    return this.#view.set(key, value, life, condition)
+  #set(key: string, value: unknown, options: SetOptions | Duration | undefined): number | Promise<number> {
+    const terms = setTerms(this.#terms, options)
+    if (this.#far !== undefined) return this.#far.writes.set(this.#view, key, value, terms)
+    return this.#view.set(key, value, terms.life, terms.condition)
+  }
+
+  #delete(key: string): boolean | Promise<boolean> {
+    return this.#far === undefined ? this.#view.delete(key) : this.#far.writes.delete(this.#view, key, this.#terms)
+  }
+
+  #readBelow(key: string): Promise<unknown> {
+    return this.#shared.flights.read({ view: this.#view, key, terms: this.#terms }, this.#far!.patienceMs)
+  }
+
+  /** A new life for the value, wherever it is. */
+  async #renew(key: string, terms: Terms, lifeOf: (hardLeftMs: number, ttlLeftMs: number) => Life): Promise<boolean> {
+    if (this.#view.entry(key) === undefined) await this.#readBelow(key)
+    return this.#far!.writes.renew(this.#view, key, terms, lifeOf)
   }
 
   #getOrSetCall<T>(call: GetOrSetCall<T>): Promise<T> {
@@ -199,17 +237,23 @@ export class Namespace {
 
   #load<T>(key: string, factory: Factory<T>, options: GetOrSetOptions | Duration | undefined): Promise<T> {
     const terms = callTerms(this.#terms, 'getOrSet', options)
-    return this.#flights.load({ view: this.#view, key, loader: factory, terms }) as Promise<T>
+    return this.#shared.flights.load({ view: this.#view, key, loader: factory, terms }) as Promise<T>
   }
 }
 
 /** The result of a synchronous step as a promise; what it throws becomes the rejection. */
-function attempt<T>(step: () => T): Promise<T> {
+function attempt<T>(step: () => T | Promise<T>): Promise<T> {
   try {
     return Promise.resolve(step())
   } catch (error) {
     return Promise.reject(error)
   }
+}
+
+/** Stale from now on, with the grace it had. */
+function expiredLife(hardLeftMs: number, ttlLeftMs: number): Life {
+  const graceMs = ttlLeftMs === Number.POSITIVE_INFINITY ? 0 : hardLeftMs - ttlLeftMs
+  return { ttlMs: 1, graceMs }
 }
 
 function checkArray<T extends readonly unknown[]>(name: string, given: T): T {

@@ -1,5 +1,6 @@
 /** Chooses the near tier: the shared table, or where no binary loads the table within the process. */
 import { ProcessL1 } from './l1/process-table'
+import type { L0Sizes } from './l1/shared-table'
 import type { L1Table } from './l1/table'
 import type { ParsedOptions } from './options'
 import { CacheError } from './words/errors'
@@ -40,17 +41,35 @@ export function openTable(options: ParsedOptions): OpenedTable {
 function openShared(options: ParsedOptions): OpenedTable {
   // Loaded late: a process that never shares never loads the binary.
   const shared = require('./l1/shared-table') as typeof import('./l1/shared-table')
-  const { name, memory, dir, averageEntryBytes, l0 } = options
-  const l0Sizes = l0 === false ? l0 : { maxItems: l0.maxItems, maxBytes: l0.maxBytes ?? defaultL0Bytes(memory) }
-  const table = shared.openShared({ name, memory, averageEntryBytes, l0: l0Sizes, ...(dir === undefined ? {} : { dir }) })
+  const { name, memory, averageEntryBytes, l0 } = options
+  const l0Sizes = l0 === false ? l0 : sizesOfL0(l0, memory, averageEntryBytes)
+  const table = shared.openShared({ ...tableOptionsOf(options), l0: l0Sizes })
   for (const warning of table.warnings) options.logger?.warn({ cache: name, path: table.path }, warning)
   return { table, path: table.path, layout: table.layout }
 }
 
-/** What is decoded exists once per isolate, so it is bounded by a share of what the host shares. */
-function defaultL0Bytes(memory: number): number {
-  return Math.min(Math.max(memory / 4, 4 * 1024 * 1024), 64 * 1024 * 1024)
+/** What finds and shapes the region; plain data. */
+export function tableOptionsOf({ name, memory, dir, averageEntryBytes }: ParsedOptions): {
+  name: string
+  memory: number
+  averageEntryBytes: number
+  dir?: string
+} {
+  return { name, memory, averageEntryBytes, ...(dir === undefined ? {} : { dir }) }
 }
+
+/**
+ * What is decoded exists once per isolate, so it is bounded by a share of what the host shares; and strings that
+ * are cheap to make anew get only a part of it. Who says how many bytes means them for everything alike.
+ */
+function sizesOfL0({ maxItems, maxBytes }: { maxItems: number; maxBytes: number | undefined }, memory: number, entryBytes: number): L0Sizes {
+  if (maxBytes !== undefined) return { maxItems, maxBytes }
+  const share = Math.min(Math.max(memory / 2, 4 * MIB), 256 * MIB)
+  // Half as many places again as there are entries of that size: then few of the sets of places overflow.
+  return { maxItems: Math.min(maxItems, Math.ceil((share / entryBytes) * 1.5)), maxBytes: share, maxCheapBytes: Math.min(share, memory / 4, 64 * MIB) }
+}
+
+const MIB = 1024 * 1024
 
 function openProcess(options: ParsedOptions, fallbackReason: string): OpenedTable {
   return { table: new ProcessL1({ memory: options.memory }), fallbackReason }

@@ -3,8 +3,12 @@
  * the option objects, their validation (`settings.ts`) and docs/options.md all come from this
  * table.
  */
+import { DEFAULT_L2, type L2Options, type L2Settings, parseL2, parseRedis, type RedisOption } from './l2-options'
+import {
+  type Logger, parseFlag, parseL0, parseLogger, parseMemory, parseName, parseOneOf, type ParsedL0, parsePartitionBy, parseText, parseTtl,
+  parseWhole,
+} from './option-parsers'
 import { type Duration, parseDuration } from './words/duration'
-import { describe, misuse } from './words/errors'
 import { checkNamespaceName } from './words/keys'
 import { parseSize, type Size } from './words/size'
 
@@ -22,27 +26,21 @@ export interface OptionSpec<Given, Parsed, Levels extends readonly OptionLevel[]
   parse: (given: Given, name: string) => Parsed
 }
 
-/** The sizes of the table of decoded objects in front of the shared one. */
-export interface L0Options {
-  /** How many objects. Default 131,072. */
-  maxItems?: number | undefined
-  /** How many bytes their encoded forms may have together. Default a quarter of `memory`, from 4 to 64 MiB. */
-  maxBytes?: Size | undefined
-}
-
-/** `maxBytes` undefined: chosen by the memory. */
-type ParsedL0 = false | { maxItems: number; maxBytes: number | undefined }
-
-/** What a logger must have: pino's order of arguments. */
-export interface Logger {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
-
 const EVERY_LIFE = ['cache', 'namespace', 'getOrSet', 'set', 'touch'] as const
 const EVERY_LOAD = ['cache', 'namespace', 'getOrSet'] as const
+const EVERY_WRITE = ['cache', 'namespace', 'getOrSet', 'set'] as const
+
+/** When a write resolves: on the journal, on the primary's answer; `around` keeps the value out of the host's table. */
+export type WriteMode = 'behind' | 'through' | 'around'
+
+/** What an acknowledged write survives. */
+export type Durability = 'journal' | 'l2' | 'replicated'
+
+/** Who may lead the host's traffic with Redis: a thread of some process, only a daemon, or nobody here. */
+export type CoordinatorOption = 'auto' | 'daemon' | 'off'
+
+/** What is done about invalidations that may have been missed while Redis was away. */
+export type ReconnectPolicy = 'replay' | 'revalidate' | 'flush' | 'keep'
 
 export const OPTIONS = {
   /** Which cache of this host: every process that gives the same name (and `dir`) shares one. */
@@ -147,14 +145,86 @@ export const OPTIONS = {
     doc: 'Stores only over the entry of this version, as `getEntry` gave it.',
     parse: (given: number, name) => parseWhole(given, name, 1, Number.MAX_SAFE_INTEGER),
   }),
+  /** The value's version at its source, such as a row's: Redis keeps the highest. Needs `redis`. */
+  version: option({
+    type: 'number',
+    levels: ['set'],
+    default: undefined as number | undefined,
+    shownDefault: 'none',
+    doc: "The value's version at its source, such as a row's. Redis refuses a version that is not above the one it has; the call then resolves to 0. Needs `redis`.",
+    parse: (given: number, name): number | undefined => parseWhole(given, name, 1, 2 ** 52),
+  }),
   /** Sizes of the table of decoded objects in each isolate; false for none. */
   l0: option({
     type: '{ maxItems, maxBytes } or false',
     levels: ['cache'],
-    default: { maxItems: 131_072, maxBytes: undefined } as ParsedL0,
-    shownDefault: '{ maxItems: 131072, maxBytes: memory / 4, 4mb to 64mb }',
-    doc: 'Sizes of the table of decoded objects in each isolate. `false` decodes on every read.',
+    default: { maxItems: 262_144, maxBytes: undefined } as ParsedL0,
+    shownDefault: '{ maxItems: 262144, maxBytes: memory / 2, 4mb to 256mb }',
+    doc: 'Sizes of the table of decoded objects in each isolate. By default, strings of up to 4 KiB may take half of that and at most 64mb, and are kept when read a second time. `false` decodes on every read.',
     parse: parseL0,
+  }),
+  /** Where Redis is. Default: no Redis, the cache is of this host alone. */
+  redis: option({
+    type: 'URL, ioredis options or instance',
+    levels: ['cache'],
+    default: undefined as RedisOption | undefined,
+    shownDefault: 'none',
+    doc: 'Redis or Valkey behind the host\'s table: a `redis://`, `rediss://` or socket URL, ioredis options (`sentinels` among them), `{ cluster: { nodes, options } }`, or an ioredis instance, whose options are used for connections of our own.',
+    parse: parseRedis,
+  }),
+  /** When a write resolves. Default 'behind'. */
+  writeMode: option({
+    type: "'behind', 'through' or 'around'",
+    levels: EVERY_WRITE,
+    default: 'behind' as WriteMode,
+    shownDefault: "'behind'",
+    doc: '`behind`: when the record is in the host\'s journal. `through`: when the primary has answered. `around`: as `through`, and the value stays out of the host\'s table. Needs `redis`.',
+    parse: (given: WriteMode, name) => parseOneOf(given, name, ['behind', 'through', 'around']),
+  }),
+  /** What an acknowledged write survives. Default: by the write mode. */
+  durability: option({
+    type: "'journal', 'l2' or 'replicated'",
+    levels: EVERY_WRITE,
+    default: undefined as Durability | undefined,
+    shownDefault: '`journal` behind, else `l2`',
+    doc: 'What an acknowledged write survives. `journal`: the death of every process. `l2`: the primary has it. `replicated`: a replica has it.',
+    parse: (given: Durability, name): Durability | undefined => parseOneOf<Durability>(given, name, ['journal', 'l2', 'replicated']),
+  }),
+  /** Who may lead the host's traffic with Redis. Default 'auto'. */
+  coordinator: option({
+    type: "'auto', 'daemon' or 'off'",
+    levels: ['cache'],
+    default: 'auto' as CoordinatorOption,
+    shownDefault: "'auto'",
+    doc: '`auto`: a thread of one of the processes leads the host\'s traffic with Redis. `daemon`: only `stratacache daemon` does. `off`: this process never does.',
+    parse: (given: CoordinatorOption, name) => parseOneOf(given, name, ['auto', 'daemon', 'off']),
+  }),
+  /** What is done about invalidations that may have been missed. Default 'replay'. */
+  onReconnect: option({
+    type: "'replay', 'revalidate', 'flush' or 'keep'",
+    levels: ['cache'],
+    default: 'replay' as ReconnectPolicy,
+    shownDefault: "'replay'",
+    doc: 'After a loss of contact. `replay`: what was missed is read from the log; where the log is too short, entries are checked by version before they are used. `revalidate`: they always are. `flush`: the table starts empty. `keep`: entries live out their ttl.',
+    parse: (given: ReconnectPolicy, name) => parseOneOf(given, name, ['replay', 'revalidate', 'flush', 'keep']),
+  }),
+  /** Keys with the same group lie in one partition of Redis. Default: each by its own name. */
+  partitionBy: option({
+    type: 'function (key) => string',
+    levels: ['cache', 'namespace'],
+    default: undefined as ((key: string) => string) | undefined,
+    shownDefault: 'the key',
+    doc: 'The group of a key. Keys of one group lie in one partition, hence in one slot of a Cluster.',
+    parse: parsePartitionBy,
+  }),
+  /** Deadlines and sizes of the Redis side. */
+  l2: option({
+    type: '{ softTimeout, hardTimeout, ttl, heartbeat, journal, batchRecords, batchBytes, batchDelay, closeTimeout, foreignWriters }',
+    levels: ['cache'],
+    default: DEFAULT_L2 as L2Settings,
+    shownDefault: "{ softTimeout: '100ms', hardTimeout: '1s', heartbeat: '500ms', batchRecords: 2048, batchBytes: '4mb', batchDelay: 0, closeTimeout: '2s', foreignWriters: false }",
+    doc: 'Deadlines and sizes of the Redis side. `softTimeout`: of a read while a stale value could be served; `hardTimeout`: of every other wait; `ttl`: longest life in Redis; `journal`: bytes of pending writes (a quarter of `memory`, 16mb to 64mb); `batchDelay`: how long a write may wait for company.',
+    parse: (given: L2Options, name): L2Settings => parseL2(given, name),
   }),
   /** What to do where no native binary loads: an in-process table, or throw. Default 'process'. */
   fallback: option({
@@ -163,7 +233,7 @@ export const OPTIONS = {
     default: 'process' as 'process' | 'error',
     shownDefault: "'process'",
     doc: 'Where no native binary loads: use a table within the process (and warn once), or throw ERR_CACHE_NATIVE_MISSING.',
-    parse: parseFallback,
+    parse: (given: 'process' | 'error', name) => parseOneOf(given, name, ['process', 'error']),
   }),
   /** Receives what is worth knowing; pino's shape. Default: silence. */
   logger: option({
@@ -194,67 +264,4 @@ export type ParsedOptions = {
 
 function option<G, P, const L extends readonly OptionLevel[]>(spec: OptionSpec<G, P, L>): OptionSpec<G, P, L> {
   return spec
-}
-
-function parseName(given: string, name: string): string {
-  // A name of dots alone would be a directory.
-  if (typeof given === 'string' && /^(?!\.+$)[A-Za-z0-9._-]{1,64}$/.test(given)) return given
-  throw misuse('ERR_CACHE_OPTION', name, '1 to 64 letters, digits or any of "._-"', given)
-}
-
-function parseText(given: string, name: string): string {
-  if (typeof given === 'string' && given !== '' && !given.includes('\0')) return given
-  throw misuse('ERR_CACHE_OPTION', name, 'a path', given)
-}
-
-function parseMemory(given: Size, name: string): number {
-  const bytes = parseSize(given, name)
-  if (bytes >= 1024 * 1024) return bytes
-  throw misuse('ERR_CACHE_OPTION', name, 'at least 1 MiB', given)
-}
-
-function parseTtl(given: Duration, name: string): number {
-  if (given === Number.POSITIVE_INFINITY) return 0
-  const ms = parseDuration(given, name)
-  if (ms > 0) return ms
-  throw misuse('ERR_CACHE_OPTION', name, 'more than 0 (Infinity is for ever)', given)
-}
-
-function parseFlag(given: boolean, name: string): boolean {
-  if (typeof given === 'boolean') return given
-  throw misuse('ERR_CACHE_OPTION', name, 'true or false', given)
-}
-
-function parseWhole(given: number, name: string, min: number, max: number): number {
-  if (Number.isSafeInteger(given) && given >= min && given <= max) return given
-  throw misuse('ERR_CACHE_OPTION', name, `a whole number from ${min} to ${max}`, given)
-}
-
-function parseL0(given: L0Options | false, name: string): ParsedL0 {
-  if (given === false) return false
-  if (typeof given !== 'object' || given === null) {
-    throw misuse('ERR_CACHE_OPTION', name, 'false or { maxItems, maxBytes }', given)
-  }
-  for (const field of Object.keys(given)) {
-    if (field !== 'maxItems' && field !== 'maxBytes') {
-      throw misuse('ERR_CACHE_OPTION', name, 'false or { maxItems, maxBytes }', `field ${describe(field)}`)
-    }
-  }
-  return {
-    maxItems: parseWhole(given.maxItems ?? 131_072, `${name}.maxItems`, 1, 2 ** 26),
-    maxBytes: given.maxBytes === undefined ? undefined : parseSize(given.maxBytes, `${name}.maxBytes`),
-  }
-}
-
-function parseFallback(given: 'process' | 'error', name: string): 'process' | 'error' {
-  if (given === 'process' || given === 'error') return given
-  throw misuse('ERR_CACHE_OPTION', name, "'process' or 'error'", given)
-}
-
-function parseLogger(given: Logger, name: string): Logger {
-  const methods = ['debug', 'info', 'warn', 'error'] as const
-  if (typeof given === 'object' && given !== null && methods.every((method) => typeof given[method] === 'function')) {
-    return given
-  }
-  throw misuse('ERR_CACHE_OPTION', name, 'an object with debug, info, warn and error', given)
 }

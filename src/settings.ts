@@ -1,6 +1,6 @@
 /** Option objects to settings: unknown names refused, values parsed, levels laid over each other. */
 import type { Condition, Life } from './l1/table'
-import { OPTIONS, type OptionLevel, type OptionName, type OptionsAt, type ParsedOptions } from './options'
+import { type Durability, OPTIONS, type OptionLevel, type OptionName, type OptionsAt, type ParsedOptions, type WriteMode } from './options'
 import type { Duration } from './words/duration'
 import { CacheError, describe, misuse } from './words/errors'
 import { nearest } from './words/suggest'
@@ -10,12 +10,24 @@ export interface Terms {
   life: Life
   leaseMs: number
   forceFresh: boolean
+  writeMode: WriteMode
+  durability: Durability | undefined
+  partitionBy: ((key: string) => string) | undefined
+}
+
+/** What one `set` is done under. */
+export interface SetTerms extends Terms {
+  condition?: Condition
+  sourceVersion: number
 }
 
 export const DEFAULT_TERMS: Terms = {
   life: { ttlMs: OPTIONS.ttl.default, graceMs: OPTIONS.grace.default },
   leaseMs: OPTIONS.leaseTimeout.default,
   forceFresh: OPTIONS.forceFresh.default,
+  writeMode: OPTIONS.writeMode.default,
+  durability: OPTIONS.durability.default,
+  partitionBy: OPTIONS.partitionBy.default,
 }
 
 const SPEC_BY_NAME = new Map(Object.entries(OPTIONS))
@@ -48,6 +60,9 @@ export function overTerms(base: Terms, given: Partial<ParsedOptions>): Terms {
     life: { ttlMs: given.ttl ?? base.life.ttlMs, graceMs: given.grace ?? base.life.graceMs },
     leaseMs: given.leaseTimeout ?? base.leaseMs,
     forceFresh: given.forceFresh ?? base.forceFresh,
+    writeMode: given.writeMode ?? base.writeMode,
+    durability: given.durability ?? base.durability,
+    partitionBy: given.partitionBy ?? base.partitionBy,
   }
 }
 
@@ -56,16 +71,16 @@ export function callTerms(base: Terms, level: OptionLevel, given: object | Durat
   return given === undefined ? base : overTerms(base, readCall(level, given))
 }
 
-/** Life and condition of a `set`. A bare duration is its ttl. */
-export function setTerms(base: Terms, given: object | Duration | undefined): { life: Life; condition?: Condition } {
-  if (given === undefined) return base
+/** The terms of one `set`. A bare duration is its ttl. */
+export function setTerms(base: Terms, given: object | Duration | undefined): SetTerms {
+  if (given === undefined) return { ...base, sourceVersion: 0 }
   const parsed = readCall('set', given)
-  const { life } = overTerms(base, parsed)
+  const terms: SetTerms = { ...overTerms(base, parsed), sourceVersion: parsed.version ?? 0 }
   if (parsed.ifVersion !== undefined) {
     if (parsed.ifAbsent) throw new CacheError('ERR_CACHE_OPTION', 'ifAbsent and ifVersion exclude each other')
-    return { life, condition: { if: 'version', version: parsed.ifVersion } }
+    return { ...terms, condition: { if: 'version', version: parsed.ifVersion } }
   }
-  return parsed.ifAbsent ? { life, condition: { if: 'absent' } } : { life }
+  return parsed.ifAbsent ? { ...terms, condition: { if: 'absent' } } : terms
 }
 
 function readCall(level: OptionLevel, given: object | Duration): Partial<ParsedOptions> {

@@ -1,49 +1,36 @@
 /**
  * The decoded values of one isolate, under the indices the native L0 index gives.
  *
- * The native side alone knows which record a place stands for; here are only the values and a bound on
- * their encoded bytes. A place emptied here is refilled at its next read.
+ * The native side alone knows which record a place stands for, and which to give up; here are only the values.
  */
+import { EVICTED, L0_PENDING } from './mailbox'
+
 export class L0Store {
-  /** `undefined` = nothing is kept here. Read directly on the hot path. */
+  /** Read directly on the hot path. */
   readonly values: unknown[]
-  /** 1 = read since the hand last passed. Written directly on the hot path. */
-  readonly used: Uint8Array
-  readonly #bytes: Float64Array
-  readonly #maxBytes: number
-  #usedBytes = 0
-  #hand = 0
+  readonly #tags: Uint32Array
+  readonly #words: Int32Array
 
-  constructor(capacity: number, maxBytes: number) {
-    this.values = new Array(capacity).fill(undefined)
-    this.used = new Uint8Array(capacity)
-    this.#bytes = new Float64Array(capacity)
-    this.#maxBytes = maxBytes
+  constructor(tags: Uint32Array, words: Int32Array) {
+    this.values = new Array(tags.length).fill(undefined)
+    this.#tags = tags
+    this.#words = words
   }
 
-  /** Keeps `value`, which was `bytes` long when encoded. Gives up others where the bound demands it: CLOCK. */
-  keep(index: number, value: unknown, bytes: number): void {
-    if (bytes > this.#maxBytes / 4) return this.drop(index)
-    this.#usedBytes += bytes - (this.#bytes[index] ?? 0)
-    this.#bytes[index] = bytes
+  /** Stores the value for which the native side just took the place, and then says so: no read finds it before. */
+  keep(index: number, value: unknown): void {
     this.values[index] = value
-    this.used[index] = 0
-    while (this.#usedBytes > this.#maxBytes) {
-      this.#hand = (this.#hand + 1) % this.values.length
-      if (this.used[this.#hand] === 1) this.used[this.#hand] = 0
-      else if (this.#hand !== index) this.drop(this.#hand)
-    }
+    this.#tags[index]! &= ~L0_PENDING
   }
 
-  drop(index: number): void {
-    this.#usedBytes -= this.#bytes[index] ?? 0
-    this.#bytes[index] = 0
-    this.values[index] = undefined
+  /** Drops what the last native call gave up. Comes before `keep`: it may have given one of these places away again. */
+  dropEvicted(): void {
+    const words = this.#words
+    for (let i = words[EVICTED]!; i > 0; i--) this.values[words[EVICTED + i]!] = undefined
+    words[EVICTED] = 0
   }
 
   clear(): void {
     this.values.fill(undefined)
-    this.#bytes.fill(0)
-    this.#usedBytes = 0
   }
 }

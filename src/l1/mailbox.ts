@@ -12,7 +12,14 @@ export const RETURNED_KEEP = 5
 // Flags of `entry` (ReadFlags in native/table/table.h).
 export const STALE_TOO = 1
 export const QUIET = 2
+export const DOUBT_TOO = 4
 export const PAST_L0 = 0x100
+
+// What FLEET says of an entry (kHasFleet and its neighbours in native/binding/mailbox.h), and IN_FLEET of a value.
+export const FLEET_DOUBTFUL = 2
+export const FLEET_PENDING = 4
+export const FLEET_BY_VERSION = 1
+export const FLEET_BY_MARK = 2
 
 // Indices (native/binding/mailbox.h).
 export const STATUS = 0
@@ -21,28 +28,41 @@ export const LENGTH = 2
 export const CODEC = 3
 export const IS_STALE = 4
 export const FLAG = 5
+export const FLEET = 6
 export const IN_CODEC = 8
 export const IN_CONDITION = 9
 export const IN_FORCE = 10
 export const IN_FLAGS = 11
-export const IN_START = 12
+export const IN_COUNT = 12
+export const IN_FLEET = 13
 export const VERSION = 16
 export const SOFT_LEFT = 17
+export const HARD_LEFT = 28
 export const TOKEN = 18
+export const FLEET_WORD = 19
 export const IN_TTL = 20
 export const IN_GRACE = 21
 export const IN_EXPECTED = 22
 export const IN_LEASE_MS = 23
 export const IN_TOKEN = 24
+export const IN_FLEET_WORD = 25
+export const IN_DOUBT = 26
+export const IN_MARK = 27
 export const MANY = 64
 export const MANY_WORDS = 5
 export const MANY_KEYS = 128
+export const EVICTED = MANY + MANY_WORDS * MANY_KEYS
+
+/** In a tag of L0: the value is not stored yet. */
+export const L0_PENDING = 2
+
 const INDICES = {
-  kStatus: STATUS, kL0Index: L0_INDEX, kLength: LENGTH, kCodec: CODEC, kIsStale: IS_STALE, kFlag: FLAG,
-  kInCodec: IN_CODEC, kInCondition: IN_CONDITION, kInForce: IN_FORCE, kInFlags: IN_FLAGS, kInStart: IN_START,
-  kVersion: VERSION, kSoftLeft: SOFT_LEFT, kToken: TOKEN, kInTtl: IN_TTL, kInGrace: IN_GRACE,
-  kInExpected: IN_EXPECTED, kInLeaseMs: IN_LEASE_MS, kInToken: IN_TOKEN,
-  kMany: MANY, kManyWords: MANY_WORDS, kManyKeys: MANY_KEYS,
+  kStatus: STATUS, kL0Index: L0_INDEX, kLength: LENGTH, kCodec: CODEC, kIsStale: IS_STALE, kFlag: FLAG, kFleet: FLEET,
+  kInCodec: IN_CODEC, kInCondition: IN_CONDITION, kInForce: IN_FORCE, kInFlags: IN_FLAGS, kInCount: IN_COUNT, kInFleet: IN_FLEET,
+  kVersion: VERSION, kSoftLeft: SOFT_LEFT, kHardLeft: HARD_LEFT, kToken: TOKEN, kFleetWord: FLEET_WORD, kInTtl: IN_TTL, kInGrace: IN_GRACE,
+  kInExpected: IN_EXPECTED, kInLeaseMs: IN_LEASE_MS, kInToken: IN_TOKEN, kInFleetWord: IN_FLEET_WORD,
+  kInDoubt: IN_DOUBT, kInMark: IN_MARK,
+  kMany: MANY, kManyWords: MANY_WORDS, kManyKeys: MANY_KEYS, kEvicted: EVICTED, kL0Pending: L0_PENDING,
 }
 
 /** Throws ERR_CACHE_NATIVE_MISSING unless the addon means the same words (native/binding/mailbox.h) as this build. */

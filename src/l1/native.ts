@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { CacheError } from '../words/errors'
+import type { NativeJournal, NativeJournalOptions } from './native-journal'
 
 /** Functions of one namespace. Numbers travel by the mailbox; `native/binding/mailbox.h` has the indices. */
 export interface NativeView {
@@ -16,7 +17,12 @@ export interface NativeView {
   fail(key: string, error: Uint8Array): void
   abandon(key: string): void
   clear(): void
-  getMany(keys: readonly string[], results: unknown[]): void
+  invalidate(key: string, settled?: Float64Array): void
+  revalidated(key: string): void
+  epochs(): void
+  setFleetEpoch(): void
+  /** The keys as one string; gives what `collect` returns for the values, or nothing when the status is an error. */
+  getMany(joined: string, collect: (...values: unknown[]) => unknown[]): unknown
 }
 
 export interface NativeStats {
@@ -50,12 +56,17 @@ export interface NativeTable {
   readonly warnings: string
   readonly l0Capacity: number
   readonly maxValueBytes: number
-  attach(mailbox: ArrayBuffer, scratch: ArrayBuffer): void
+  /** Returns where in `tags` the tags of L0 begin. */
+  attach(mailbox: ArrayBuffer, scratch: ArrayBuffer, tags: ArrayBuffer): number
   setScratch(scratch: ArrayBuffer): void
   view(namespace: number): NativeView
   namespaceId(name: string, parent: number): number
   listen(onLeaseEnd: () => void): boolean
   advanceClock(ms: number): void
+  nowMs(): number
+  doubt(): number
+  raiseDoubt(): number
+  resetFleetEpochs(root: number): void
   recordLoad(ms: number): void
   stats(): NativeStats
   threads(): { slot: number; pid: number; counters: Record<string, number> }[]
@@ -71,7 +82,10 @@ export interface NativeAddon {
     averageEntryBytes: number
     segmentBytes: number
     l0Items: number
+    l0Bytes: number
+    l0CheapBytes: number
   }): NativeTable
+  openJournal(options: NativeJournalOptions): NativeJournal
   readonly layout: string
   readonly limits: { maxKeyBytes: number; maxValueBytes: number; maxNamespaces: number; maxNamespaceDepth: number }
   readonly mailbox: Record<string, number>

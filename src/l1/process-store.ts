@@ -18,12 +18,17 @@ export interface StoredEntry {
   epoch: number
   softEndMs: number
   hardEndMs: number
+  /** `version` 0 = pending or unknown, `mark` 0 = not pending. */
+  fleet: { version: number; mark: number; doubt: number } | undefined
 }
 
 export class ProcessStore {
   readonly entries: LRUCache<string, StoredEntry>
   readonly leases = new ProcessLeases()
   readonly counters = { hits: 0, misses: 0, sets: 0, deletes: 0, evictions: 0, expirations: 0, loads: 0 }
+  doubtfulCount = 0
+  /** Never 0, as in the shared table. */
+  doubt = 1
   #viewCount = 0
   #lastVersion = 0
   #clockOffsetMs = 0
@@ -49,6 +54,11 @@ export class ProcessStore {
     return ++this.#lastVersion
   }
 
+  /** The highest version any key has. */
+  get lastVersion(): number {
+    return this.#lastVersion
+  }
+
   nowMs(): number {
     return performance.now() + this.#clockOffsetMs
   }
@@ -61,6 +71,10 @@ export class ProcessStore {
     const isEndless = life.ttlMs === 0
     entry.softEndMs = isEndless ? Number.POSITIVE_INFINITY : this.nowMs() + life.ttlMs
     entry.hardEndMs = entry.softEndMs + (isEndless ? 0 : life.graceMs)
+  }
+
+  isDoubtful(entry: StoredEntry): boolean {
+    return entry.fleet !== undefined && entry.fleet.doubt !== this.doubt
   }
 
   isStale(entry: StoredEntry): boolean {

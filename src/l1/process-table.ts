@@ -29,12 +29,29 @@ export class ProcessL1 implements L1Table {
       liveBytes: entries.calculatedSize,
       memoryBytes: this.#memoryBytes,
       ...counters,
-      detail: { loadMs: this.#loadMs },
+      detail: { loadMs: this.#loadMs, doubtful: this.#store.doubtfulCount },
     }
   }
 
   onLeaseEnd(listener: () => void): () => void {
     return this.#open().leases.listen(listener)
+  }
+
+  doubt(): number {
+    return this.#open().doubt
+  }
+
+  resetFleetEpochs(root: number): void {
+    this.#open()
+    this.root.resetFleetEpochs(root)
+  }
+
+  raiseDoubt(): number {
+    return ++this.#open().doubt
+  }
+
+  nowMs(): number {
+    return this.#open().nowMs()
   }
 
   recordLoad(ms: number): void {

@@ -1,8 +1,13 @@
 /** One namespace of the process table. */
-import { decode, encode } from '../wire/codec'
+import { type Encoded, decode, encode } from '../wire/codec'
 import { checkKey, checkNamespaceName, namespacePath } from '../words/keys'
 import type { ProcessStore, StoredEntry } from './process-store'
-import type { AcquireOptions, Acquired, Condition, L1Entry, L1View, LeaseToken, Life } from './table'
+import type {
+  AcquireOptions, Acquired, Condition, Fleet, L1Entry, L1View, LeaseToken, Life, Settled,
+} from './table'
+
+/** A mark is lane * 2^40 + position / 8. */
+const LANE_POSITIONS = 2 ** 40
 
 export class ProcessView implements L1View {
   readonly namespace: string
@@ -12,6 +17,7 @@ export class ProcessView implements L1View {
   /** A number before the first colon cannot be forged by a key, so no two pairs share an id. */
   readonly #prefix: string
   #clears = 0
+  #fleetEpoch = 0
 
   constructor(store: ProcessStore, parent: ProcessView | undefined, namespace: string) {
     this.#store = store
@@ -21,23 +27,23 @@ export class ProcessView implements L1View {
   }
 
   get(key: string): unknown {
-    const entry = this.#read(this.#id(key), true)
+    const entry = this.#read(this.#id(key), true, false)
     return entry === undefined ? undefined : decodeEntry(entry)
   }
 
   peek(key: string): unknown {
     const entry = this.#present(this.#id(key), false)
-    return entry === undefined || this.#store.isStale(entry) ? undefined : decodeEntry(entry)
+    return entry === undefined || !this.#isFresh(entry) ? undefined : decodeEntry(entry)
   }
 
-  entry(key: string): L1Entry | undefined {
-    const entry = this.#read(this.#id(key), false)
+  entry(key: string, options?: { doubtful?: boolean }): L1Entry | undefined {
+    const entry = this.#read(this.#id(key), false, options?.doubtful === true)
     return entry === undefined ? undefined : this.#describe(entry)
   }
 
   has(key: string): boolean {
     const entry = this.#present(this.#id(key), false)
-    return entry !== undefined && !this.#store.isStale(entry)
+    return entry !== undefined && this.#isFresh(entry)
   }
 
   getMany(keys: readonly string[]): unknown[] {
@@ -45,12 +51,12 @@ export class ProcessView implements L1View {
     return keys.map((key) => this.get(key))
   }
 
-  set(key: string, value: unknown, life: Life, condition?: Condition): number {
+  set(key: string, value: unknown, life: Life, condition?: Condition, fleet?: Fleet): number {
     const id = this.#id(key)
     const encoded = encode(value)
     if (condition !== undefined && !this.#accepts(id, condition)) return 0
     this.#store.leases.end(id)
-    return this.#put(id, encoded, life)
+    return this.#put(id, encoded, life, fleet)
   }
 
   delete(key: string): boolean {
@@ -60,6 +66,10 @@ export class ProcessView implements L1View {
     this.#store.entries.delete(id)
     if (wasPresent) this.#store.counters.deletes++
     return wasPresent
+  }
+
+  remove(key: string): { wasThere: boolean; version: number } {
+    return { wasThere: this.delete(key), version: this.#store.lastVersion }
   }
 
   touch(key: string, life: Life): boolean {
@@ -93,7 +103,7 @@ export class ProcessView implements L1View {
     }
     if (!options.force) {
       const entry = this.#present(id, true)
-      if (entry !== undefined && !this.#store.isStale(entry)) return { state: 'hit', entry: this.#describe(entry) }
+      if (entry !== undefined && this.#isFresh(entry)) return { state: 'hit', entry: this.#describe(entry) }
     }
     const epoch = this.#epoch()
     const busy = leases.awaitLive(id, epoch, nowMs)
@@ -104,13 +114,13 @@ export class ProcessView implements L1View {
     return { state: 'granted', lease }
   }
 
-  publish(key: string, lease: LeaseToken, value: unknown, life: Life): boolean {
+  publish(key: string, lease: LeaseToken, value: unknown, life: Life, fleet?: Fleet): number {
     const id = this.#id(key)
     const encoded = encode(value)
-    if (!this.#holds(id, lease)) return false
-    const isStored = this.#put(id, encoded, life) !== 0
+    if (!this.#holds(id, lease)) return 0
+    const version = this.#put(id, encoded, life, fleet)
     this.#store.leases.end(id)
-    return isStored
+    return version
   }
 
   fail(key: string, lease: LeaseToken, error: unknown, memoMs: number): void {
@@ -131,6 +141,56 @@ export class ProcessView implements L1View {
     this.#store.leases.notify()
   }
 
+  invalidate(key: string, version: number, settled: Settled): 'removed' | 'kept' | 'absent' {
+    const id = this.#id(key)
+    const { entries } = this.#store
+    for (let entry = entries.peek(id); entry?.fleet !== undefined; ) {
+      const { mark } = entry.fleet
+      if (mark === 0 ? entry.fleet.version >= version : !isSettled(mark, settled)) return 'kept'
+      // Who was asked may have used the cache.
+      const now = entries.peek(id)
+      if (now === entry) break
+      entry = now
+    }
+    this.#store.leases.end(id)
+    return this.#store.entries.delete(id) ? 'removed' : 'absent'
+  }
+
+  revalidated(key: string, version: number, doubt: number, life?: Life): boolean {
+    const entry = this.#present(this.#id(key), true)
+    if (entry?.fleet === undefined || entry.fleet.mark !== 0 || entry.fleet.version !== version) return false
+    entry.fleet.doubt = doubt
+    if (life !== undefined) this.#store.setLife(entry, life)
+    return true
+  }
+
+  epoch(): number {
+    this.#store.checkOpen()
+    let clears = 0
+    for (let view: ProcessView | undefined = this; view !== undefined; view = view.#parent) clears += view.#clears
+    return clears
+  }
+
+  fleetEpoch(): number {
+    this.#store.checkOpen()
+    let epoch = 0
+    for (let view: ProcessView | undefined = this; view !== undefined; view = view.#parent) epoch += view.#fleetEpoch
+    return epoch >>> 0
+  }
+
+  setFleetEpoch(value: number): void {
+    this.#store.checkOpen()
+    if (this.#fleetEpoch === value) return
+    this.#fleetEpoch = value
+    this.#store.leases.notify()
+  }
+
+  /** Of this namespace, and 0 for all below. */
+  resetFleetEpochs(value: number): void {
+    this.setFleetEpoch(value)
+    for (const child of this.#children.values()) child.resetFleetEpochs(0)
+  }
+
   child(name: string): ProcessView {
     this.#store.checkOpen()
     checkNamespaceName(name)
@@ -148,10 +208,10 @@ export class ProcessView implements L1View {
     return this.#prefix + key
   }
 
-  /** Rises whenever this namespace or one above it is cleared. */
+  /** Moves whenever this namespace or one above it is cleared, here or in the fleet. */
   #epoch(): number {
     let epoch = 0
-    for (let view: ProcessView | undefined = this; view !== undefined; view = view.#parent) epoch += view.#clears
+    for (let view: ProcessView | undefined = this; view !== undefined; view = view.#parent) epoch += view.#clears + view.#fleetEpoch
     return epoch
   }
 
@@ -159,10 +219,16 @@ export class ProcessView implements L1View {
     return this.#store.leases.holds(id, lease, this.#epoch(), this.#store.nowMs())
   }
 
+  #isFresh(entry: StoredEntry): boolean {
+    return !this.#store.isStale(entry) && !this.#store.isDoubtful(entry)
+  }
+
   /** The entry if it may be returned, counted as a hit or a miss; stale ones only if not `onlyFresh`. */
-  #read(id: string, onlyFresh: boolean): StoredEntry | undefined {
+  #read(id: string, onlyFresh: boolean, doubtfulToo: boolean): StoredEntry | undefined {
     const entry = this.#present(id, true)
-    if (entry === undefined || (onlyFresh && this.#store.isStale(entry))) {
+    const isDoubtful = entry !== undefined && !doubtfulToo && this.#store.isDoubtful(entry)
+    if (isDoubtful) this.#store.doubtfulCount++
+    if (entry === undefined || isDoubtful || (onlyFresh && this.#store.isStale(entry))) {
       this.#store.counters.misses++
       return undefined
     }
@@ -187,13 +253,13 @@ export class ProcessView implements L1View {
     return condition.if === 'absent' ? current === undefined : current?.version === condition.version
   }
 
-  #put(id: string, encoded: { codec: number; payload: string | Uint8Array }, life: Life): number {
+  #put(id: string, encoded: Encoded, life: Life, fleet: Fleet | undefined): number {
     const { entries, counters } = this.#store
     const { codec } = encoded
     // The codec's bytes alias the caller's value or its own pool.
     const payload = typeof encoded.payload === 'string' ? encoded.payload : Uint8Array.prototype.slice.call(encoded.payload)
     const version = this.#store.nextVersion()
-    const entry: StoredEntry = { codec, payload, version, epoch: this.#epoch(), softEndMs: 0, hardEndMs: 0 }
+    const entry: StoredEntry = { codec, payload, version, epoch: this.#epoch(), softEndMs: 0, hardEndMs: 0, fleet: stored(fleet) }
     this.#store.setLife(entry, life)
     // LRUCache refuses what is too large and drops what was there.
     entries.set(id, entry)
@@ -203,14 +269,32 @@ export class ProcessView implements L1View {
 
   #describe(entry: StoredEntry): L1Entry {
     const leftMs = entry.softEndMs - (entry.softEndMs === Number.POSITIVE_INFINITY ? 0 : this.#store.nowMs())
-    return {
+    const described: L1Entry = {
       value: decodeEntry(entry),
       version: entry.version,
       isStale: leftMs <= 0,
       ttlLeftMs: Math.max(0, leftMs),
+      hardLeftMs: entry.hardEndMs === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : Math.max(0, entry.hardEndMs - this.#store.nowMs()),
       tier: 'l1',
     }
+    const { fleet } = entry
+    if (fleet !== undefined) {
+      described.fleet = { version: fleet.version, mark: fleet.mark, isDoubtful: this.#store.isDoubtful(entry) }
+    }
+    return described
   }
+}
+
+function stored(fleet: Fleet | undefined): StoredEntry['fleet'] {
+  if (fleet === undefined) return undefined
+  const mark = fleet.mark ?? 0
+  return { version: mark === 0 ? fleet.version ?? 0 : 0, mark, doubt: fleet.doubt }
+}
+
+function isSettled(mark: number, settled: Settled): boolean {
+  if (typeof settled === 'function') return settled(mark)
+  const lane = Math.floor(mark / LANE_POSITIONS)
+  return mark % LANE_POSITIONS <= (settled[lane] ?? -1)
 }
 
 function decodeEntry(entry: StoredEntry): unknown {

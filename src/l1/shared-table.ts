@@ -16,10 +16,20 @@ export interface SharedOptions {
   averageEntryBytes: number
   /** 0 or absent: chosen from the memory. */
   segmentBytes?: number
-  l0: { maxItems: number; maxBytes: number } | false
+  l0: L0Sizes | false
+}
+
+export interface L0Sizes {
+  maxItems: number
+  /** Of the encoded values together. */
+  maxBytes: number
+  /** Of that, for strings which are cheap to make anew; those are then kept at their second reading only. Default: all. */
+  maxCheapBytes?: number
 }
 
 const SCRATCH_BYTES = 64 * 1024
+/** The native side aligns the tags of L0 to lines of the processor's cache. */
+const LINE_WORDS = 16
 
 /**
  * Attaches this isolate to the region, creating it if there is none.
@@ -42,6 +52,7 @@ export class SharedL1 implements L1Table {
   #isListening = false
 
   constructor(options: SharedOptions) {
+    const l0: L0Sizes = options.l0 === false ? { maxItems: 0, maxBytes: 0 } : options.l0
     const addon = loadNative()
     checkMailbox(addon.mailbox)
     const native = callNative(() =>
@@ -51,17 +62,21 @@ export class SharedL1 implements L1Table {
         memory: options.memory,
         averageEntryBytes: options.averageEntryBytes,
         segmentBytes: options.segmentBytes ?? 0,
-        l0Items: options.l0 === false ? 0 : options.l0.maxItems,
+        l0Items: l0.maxItems,
+        l0Bytes: l0.maxBytes,
+        l0CheapBytes: l0.maxCheapBytes ?? l0.maxBytes,
       }),
     )
     const mailbox = new ArrayBuffer(addon.mailbox['bytes'] ?? 0)
     const scratch = new ArrayBuffer(SCRATCH_BYTES)
-    native.attach(mailbox, scratch)
+    const tags = new ArrayBuffer((native.l0Capacity + LINE_WORDS) * 4)
+    const tagsAt = native.attach(mailbox, scratch, tags)
+    const words = new Int32Array(mailbox)
     this.#shared = {
       native,
-      words: new Int32Array(mailbox),
+      words,
       numbers: new Float64Array(mailbox),
-      l0: new L0Store(native.l0Capacity, options.l0 === false ? 0 : options.l0.maxBytes),
+      l0: new L0Store(new Uint32Array(tags, tagsAt, native.l0Capacity), words),
       scratch: Buffer.from(scratch),
       statuses: addon.statuses,
       isClosed: false,
@@ -82,7 +97,7 @@ export class SharedL1 implements L1Table {
       liveBytes: of('live_bytes'),
       memoryBytes,
       hits: of('hits'),
-      misses: of('misses') + of('stale_hits'),
+      misses: of('misses') + of('stale_hits') + of('doubtful'),
       sets: of('sets') + of('publishes') - of('publishes_lost'),
       deletes: of('deletes'),
       evictions: of('evictions_small') + of('evictions_main') + of('evictions_bucket') + of('evictions_no_room'),
@@ -119,6 +134,26 @@ export class SharedL1 implements L1Table {
     }
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  doubt(): number {
+    this.#checkOpen()
+    return this.#shared.native.doubt()
+  }
+
+  resetFleetEpochs(root: number): void {
+    this.#checkOpen()
+    this.#shared.native.resetFleetEpochs(root)
+  }
+
+  raiseDoubt(): number {
+    this.#checkOpen()
+    return this.#shared.native.raiseDoubt()
+  }
+
+  nowMs(): number {
+    this.#checkOpen()
+    return this.#shared.native.nowMs()
   }
 
   recordLoad(ms: number): void {

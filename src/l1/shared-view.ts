@@ -2,15 +2,21 @@
 import { decode, encode } from '../wire/codec'
 import { decodeError, encodeError } from '../wire/error-codec'
 import { CacheError } from '../words/errors'
-import { checkKey, checkNamespaceName, namespacePath } from '../words/keys'
+import { checkKey, checkNamespaceName, MAX_KEY_BYTES, namespacePath } from '../words/keys'
 import {
-  MISS, RETURNED, IN_L0, IN_SCRATCH, GROW, RETURNED_KEEP, STALE_TOO, QUIET, PAST_L0, STATUS, L0_INDEX, LENGTH,
-  CODEC, IS_STALE, FLAG, IN_CODEC, IN_CONDITION, IN_FORCE, IN_FLAGS, IN_START, VERSION, SOFT_LEFT, TOKEN, IN_TTL,
-  IN_GRACE, IN_EXPECTED, IN_LEASE_MS, IN_TOKEN, MANY, MANY_WORDS, MANY_KEYS,
+  MISS, RETURNED, IN_L0, IN_SCRATCH, GROW, RETURNED_KEEP, STALE_TOO, QUIET, DOUBT_TOO, PAST_L0, STATUS, L0_INDEX,
+  LENGTH, CODEC, IS_STALE, FLAG, FLEET, IN_CODEC, IN_CONDITION, IN_FORCE, IN_FLAGS, IN_COUNT, IN_FLEET, VERSION,
+  SOFT_LEFT, HARD_LEFT, TOKEN, IN_TTL, IN_GRACE, IN_EXPECTED, IN_LEASE_MS, IN_TOKEN, MANY, MANY_WORDS, MANY_KEYS,
 } from './mailbox'
 import type { NativeView } from './native'
+import { SharedFleet } from './shared-fleet'
 import { type SharedIsolate, callNative } from './shared-isolate'
-import type { AcquireOptions, Acquired, Condition, L1Entry, L1View, LeaseToken, Life } from './table'
+import type {
+  AcquireOptions, Acquired, Condition, Fleet, L1Entry, L1View, LeaseToken, Life, Settled,
+} from './table'
+
+/** Makes an array of its arguments: one call natively, where an element at a time would be one each. */
+const collect = (...values: unknown[]): unknown[] => values
 
 export class SharedView implements L1View {
   readonly namespace: string
@@ -21,7 +27,7 @@ export class SharedView implements L1View {
   readonly #words: Int32Array
   readonly #numbers: Float64Array
   readonly #l0: unknown[]
-  readonly #l0Used: Uint8Array
+  readonly #fleet: SharedFleet
   readonly #children = new Map<string, SharedView>()
 
   constructor(shared: SharedIsolate, id: number, namespace: string) {
@@ -33,7 +39,7 @@ export class SharedView implements L1View {
     this.#words = shared.words
     this.#numbers = shared.numbers
     this.#l0 = shared.l0.values
-    this.#l0Used = shared.l0.used
+    this.#fleet = new SharedFleet(shared, this.#native, (key) => this.#checked(key))
   }
 
   get(key: string): unknown {
@@ -41,12 +47,8 @@ export class SharedView implements L1View {
     const words = this.#words
     const found = words[STATUS]
     if (found === IN_L0) {
-      const index = words[L0_INDEX]!
-      const kept = this.#l0[index]
-      if (kept !== undefined) {
-        this.#l0Used[index] = 1
-        return kept
-      }
+      const kept = this.#l0[words[L0_INDEX]!]
+      if (kept !== undefined) return kept
     } else if (found === RETURNED || found === MISS) {
       return value
     }
@@ -57,8 +59,8 @@ export class SharedView implements L1View {
     return this.#read(key, QUIET)
   }
 
-  entry(key: string): L1Entry | undefined {
-    const value = this.#read(key, STALE_TOO)
+  entry(key: string, options?: { doubtful?: boolean }): L1Entry | undefined {
+    const value = this.#read(key, options?.doubtful === true ? STALE_TOO | DOUBT_TOO : STALE_TOO)
     return value === undefined ? undefined : this.#describe(value)
   }
 
@@ -69,38 +71,57 @@ export class SharedView implements L1View {
 
   getMany(keys: readonly string[]): unknown[] {
     this.#checkOpen()
-    const results: unknown[] = new Array(keys.length).fill(undefined)
-    const words = this.#words
+    if (keys.length <= MANY_KEYS) return keys.length === 0 ? [] : this.#getChunk(keys)
+    const results: unknown[] = []
     for (let start = 0; start < keys.length; start += MANY_KEYS) {
-      words[IN_START] = start
-      this.#native.getMany(keys, results)
-      if (words[STATUS] !== RETURNED) this.#checked(keys[words[L0_INDEX]!] as string)
-      const end = Math.min(keys.length, start + MANY_KEYS)
-      // Bytes first: decoding may use the scratch buffer again, so what lies in it is taken out at once.
-      for (let i = start, at = MANY; i < end; i++, at += MANY_WORDS) {
-        const found = words[at]
-        if (found === RETURNED || found === MISS) continue
-        const index = words[at + 1]!
-        const kept = found === IN_L0 ? this.#l0[index] : undefined
-        if (kept !== undefined) results[i] = kept
-        else if (found === RETURNED_KEEP) this.#shared.l0.keep(index, results[i], words[at + 2]!)
-        else if (found === IN_SCRATCH) results[i] = this.#decode(index, words[at + 4]!, words[at + 2]!, words[at + 3]!)
-        else words[at] = GROW
-      }
-      for (let i = start, at = MANY; i < end; i++, at += MANY_WORDS) {
-        if (words[at] === GROW) results[i] = this.get(keys[i]!)
-      }
+      results.push(...this.#getChunk(keys.slice(start, start + MANY_KEYS)))
     }
     return results
   }
 
-  set(key: string, value: unknown, life: Life, condition?: Condition): number {
-    return this.#write(key, value, life, condition, 0) ? this.#numbers[VERSION]! : 0
+  #getChunk(keys: readonly string[]): unknown[] {
+    const words = this.#words
+    const count = keys.length
+    for (let i = 0, at = MANY; i < count; i++, at += MANY_WORDS) {
+      const key: unknown = keys[i]
+      if (typeof key !== 'string' || key.length > MAX_KEY_BYTES) checkKey(key as string)
+      words[at] = (key as string).length
+    }
+    words[IN_COUNT] = count
+    const results = this.#native.getMany(keys.join(''), collect) as unknown[]
+    if (words[STATUS] !== RETURNED) this.#checked(keys[words[L0_INDEX]!]!)
+    if (words[FLAG] === 0) return results
+    this.#shared.l0.dropEvicted()
+    // Bytes first: decoding may use the scratch buffer again, so what lies in it is taken out at once.
+    for (let i = 0, at = MANY; i < count; i++, at += MANY_WORDS) {
+      const found = words[at]
+      if (found === RETURNED || found === MISS) continue
+      const index = words[at + 1]!
+      const kept = found === IN_L0 ? this.#l0[index] : undefined
+      if (kept !== undefined) results[i] = kept
+      else if (found === RETURNED_KEEP) {
+        if (index >= 0) this.#shared.l0.keep(index, results[i])
+      } else if (found === IN_SCRATCH) results[i] = this.#decode(index, words[at + 4]!, words[at + 2]!, words[at + 3]!)
+      else words[at] = GROW
+    }
+    for (let i = 0, at = MANY; i < count; i++, at += MANY_WORDS) {
+      if (words[at] === GROW) results[i] = this.get(keys[i]!)
+    }
+    return results
+  }
+
+  set(key: string, value: unknown, life: Life, condition?: Condition, fleet?: Fleet): number {
+    return this.#write(key, value, life, condition, 0, fleet)
   }
 
   delete(key: string): boolean {
     this.#native.delete(key)
     return this.#checked(key) === this.#shared.statuses['OK']
+  }
+
+  remove(key: string): { wasThere: boolean; version: number } {
+    const wasThere = this.delete(key)
+    return { wasThere, version: this.#numbers[VERSION]! }
   }
 
   touch(key: string, life: Life): boolean {
@@ -135,14 +156,14 @@ export class SharedView implements L1View {
     }
   }
 
-  publish(key: string, lease: LeaseToken, value: unknown, life: Life): boolean {
-    let isStored = false
+  publish(key: string, lease: LeaseToken, value: unknown, life: Life, fleet?: Fleet): number {
+    let version = 0
     try {
-      isStored = this.#write(key, value, life, undefined, lease)
+      version = this.#write(key, value, life, undefined, lease, fleet)
     } finally {
-      if (!isStored) this.abandon(key, lease)
+      if (version === 0) this.abandon(key, lease)
     }
-    return isStored
+    return version
   }
 
   fail(key: string, lease: LeaseToken, error: unknown, memoMs: number): void {
@@ -162,6 +183,29 @@ export class SharedView implements L1View {
   clear(): void {
     this.#checkOpen()
     this.#native.clear()
+  }
+
+  invalidate(key: string, version: number, settled: Settled): 'removed' | 'kept' | 'absent' {
+    return this.#fleet.invalidate(key, version, settled)
+  }
+
+  revalidated(key: string, version: number, doubt: number, life?: Life): boolean {
+    return this.#fleet.revalidated(key, version, doubt, life)
+  }
+
+  epoch(): number {
+    this.#checkOpen()
+    return this.#fleet.epochs().host
+  }
+
+  fleetEpoch(): number {
+    this.#checkOpen()
+    return this.#fleet.epochs().fleet
+  }
+
+  setFleetEpoch(value: number): void {
+    this.#checkOpen()
+    this.#fleet.setEpoch(value)
   }
 
   child(name: string): SharedView {
@@ -200,9 +244,11 @@ export class SharedView implements L1View {
         case RETURNED:
           return result
         case RETURNED_KEEP:
-          this.#shared.l0.keep(index, result, bytes)
+          this.#shared.l0.dropEvicted()
+          if (index >= 0) this.#shared.l0.keep(index, result)
           return result
         case IN_SCRATCH:
+          this.#shared.l0.dropEvicted()
           return this.#decode(index, 0, bytes, words[CODEC]!)
         case GROW:
           this.#shared.scratch = Buffer.from(new ArrayBuffer(2 ** Math.ceil(Math.log2(bytes))))
@@ -220,7 +266,6 @@ export class SharedView implements L1View {
   }
 
   #decode(index: number, at: number, bytes: number, codec: number): unknown {
-    if (index >= 0) this.#shared.l0.drop(index)
     let value: unknown
     try {
       value = decode(codec, this.#shared.scratch.subarray(at, at + bytes))
@@ -229,22 +274,29 @@ export class SharedView implements L1View {
       if (error instanceof CacheError && error.code === 'ERR_CACHE_PAYLOAD') return undefined
       throw error
     }
-    if (index >= 0 && value !== undefined) this.#shared.l0.keep(index, value, bytes)
+    if (index >= 0 && value !== undefined) this.#shared.l0.keep(index, value)
     return value
   }
 
   #describe(value: unknown): L1Entry {
     const softLeft = this.#numbers[SOFT_LEFT]!
-    return {
+    const hardLeft = this.#numbers[HARD_LEFT]!
+    const entry: L1Entry = {
       value,
       version: this.#numbers[VERSION]!,
       isStale: this.#words[IS_STALE] === 1,
       ttlLeftMs: softLeft < 0 ? Number.POSITIVE_INFINITY : softLeft,
+      hardLeftMs: hardLeft < 0 ? Number.POSITIVE_INFINITY : hardLeft,
       tier: this.#words[STATUS] === IN_L0 ? 'l0' : 'l1',
     }
+    if (this.#words[FLEET] !== 0) entry.fleet = this.#fleet.take()
+    return entry
   }
 
-  #write(key: string, value: unknown, life: Life, condition: Condition | undefined, lease: LeaseToken): boolean {
+  /** The version of what was stored, or 0. */
+  #write(
+    key: string, value: unknown, life: Life, condition: Condition | undefined, lease: LeaseToken, fleet: Fleet | undefined,
+  ): number {
     const words = this.#words
     const numbers = this.#numbers
     let payload = value as string | Uint8Array
@@ -262,10 +314,12 @@ export class SharedView implements L1View {
       words[IN_CONDITION] = condition.if === 'absent' ? 1 : 2
       numbers[IN_EXPECTED] = condition.if === 'version' ? condition.version : 0
     }
+    words[IN_FLEET] = 0
+    if (fleet !== undefined) this.#fleet.give(fleet)
     this.#native.set(key, payload)
-    if (words[STATUS] === 0) return true
+    if (words[STATUS] === 0) return numbers[VERSION]!
     this.#checked(key)
-    return false
+    return 0
   }
 
   #checkOpen(): void {

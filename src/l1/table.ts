@@ -23,8 +23,38 @@ export interface L1Entry {
   isStale: boolean
   /** Milliseconds of soft life left, 0 when stale, Infinity when it never ends. */
   ttlLeftMs: number
+  /** Milliseconds until it is gone, Infinity when it never is. */
+  hardLeftMs: number
   tier: 'l0' | 'l1'
+  /** What ties it to L2; absent for a value that was stored without `Fleet`. */
+  fleet?: EntryFleet
 }
+
+/**
+ * Ties a value to L2. `version`: what L2 gave it, below 2^52; or `mark`: pending in the journal, below 2^53; neither (or
+ * 0): L2 does not know it.
+ */
+export interface Fleet {
+  version?: number
+  mark?: number
+  /** The table's `doubt` as it was before the value was read from L2, or when it was written. */
+  doubt: number
+}
+
+export interface EntryFleet {
+  /** 0 = pending, or unknown to L2. */
+  version: number
+  /** 0 = not pending. */
+  mark: number
+  /** Filled before doubt was raised last: only what L2 says of the version makes it usable. */
+  isDoubtful: boolean
+}
+
+/**
+ * Which marks are settled: asked per mark (any number of times), or as the positions (in 8 bytes) up to
+ * which each lane is settled: a mark `lane * 2^40 + position` is settled if `position <= settled[lane]`.
+ */
+export type Settled = ((mark: number) => boolean) | Float64Array
 
 /** Which current state of the key a `set` accepts. Anything else leaves the key as it is. */
 export type Condition =
@@ -62,28 +92,53 @@ export interface L1View {
   get(key: string): unknown
   /** As `get`, without counting and without keeping the entry warm. */
   peek(key: string): unknown
-  /** The entry, stale ones included. */
-  entry(key: string): L1Entry | undefined
+  /** The entry, stale ones included; with `doubtful` also those that are misses to every other read. */
+  entry(key: string, options?: { doubtful?: boolean }): L1Entry | undefined
   has(key: string): boolean
   /** One result per key, in order; `undefined` where missing. */
   getMany(keys: readonly string[]): unknown[]
-  /** The new version, or 0 when the condition did not hold. A value that finds no room leaves the key absent and returns 0. */
-  set(key: string, value: unknown, life: Life, condition?: Condition): number
+  /**
+   * The new version, or 0 when the condition did not hold. A value that finds no room leaves the key absent and
+   * returns 0. The value may be an `EncodedValue`. Conditions look at doubtful entries as at any other.
+   */
+  set(key: string, value: unknown, life: Life, condition?: Condition, fleet?: Fleet): number
   /** Removes the value and ends any load of the key that began before. True if a value was there. */
   delete(key: string): boolean
-  /** Gives a present entry a new life. False if absent. */
+  /** As `delete`; `version` is the highest the key has had, below every one it will have. */
+  remove(key: string): { wasThere: boolean; version: number }
+  /** Gives a present entry a new life, a doubtful one too, which stays so. False if absent. */
   touch(key: string, life: Life): boolean
   /** Ends the soft life now, keeps the grace (counted from now), and ends any load that began before. False if absent. */
   expire(key: string): boolean
   acquire(key: string, options: AcquireOptions): Acquired
-  /** Stores the loaded value if the lease still holds and nothing changed the key since. */
-  publish(key: string, lease: LeaseToken, value: unknown, life: Life): boolean
+  /**
+   * Stores the loaded value if the lease still holds and nothing changed the key since. Returns the entry's version,
+   * or 0 when the lease was lost or the value finds no room. The value may be an `EncodedValue`.
+   */
+  publish(key: string, lease: LeaseToken, value: unknown, life: Life, fleet?: Fleet): number
   /** Ends the lease and hands the error to those who wait for this flight. */
   fail(key: string, lease: LeaseToken, error: unknown, memoMs: number): void
   /** Ends the lease without a result. */
   abandon(key: string, lease: LeaseToken): void
   /** Drops every entry of this namespace and of those below it, and ends their loads. O(1). */
   clear(): void
+  /**
+   * The key came to fleet version `version` elsewhere (Infinity: to something without one). Removes the entry unless its
+   * fleet version is at least that, or it is pending by a mark that is not settled; a value without `Fleet` is removed.
+   * Ends the key's load where the entry was 'removed' or 'absent', since it may have read what is outdated.
+   */
+  invalidate(key: string, version: number, settled: Settled): 'removed' | 'kept' | 'absent'
+  /**
+   * L2 says that fleet version `version` is right as of `doubt`: an entry of that version is no longer doubtful, and
+   * has a new life if one is given. Its own version stays. False if the entry is not of that version.
+   */
+  revalidated(key: string, version: number, doubt: number, life?: Life): boolean
+  /** The sum of this host's clears from this namespace up to the root, modulo 2^32. Entries of another are gone. */
+  epoch(): number
+  /** The sum of the fleet epochs from this namespace up to the root, modulo 2^32. Entries of another are gone. */
+  fleetEpoch(): number
+  /** Sets the fleet epoch of this namespace alone: what was stored here and below under another one is gone, and its loads end. */
+  setFleetEpoch(value: number): void
   child(name: string): L1View
 }
 
@@ -114,6 +169,14 @@ export interface L1Table {
    * ended, in whatever process. Spurious calls are allowed. Returns the function that stops it.
    */
   onLeaseEnd(listener: () => void): () => void
+  /** The fleet's history began anew: the root's fleet epoch is `root`, that of all others 0. */
+  resetFleetEpochs(root: number): void
+  /** Entries with `Fleet` of another doubt are doubtful: a miss for all but `entry` with `doubtful`. Never 0. */
+  doubt(): number
+  /** Makes everything with `Fleet` that was stored before doubtful, for the whole host. Returns the new doubt. */
+  raiseDoubt(): number
+  /** Milliseconds of the table's clock, which lives are counted in: never back, no relation to wall time. */
+  nowMs(): number
   /** Tells how long a loader ran, for the statistics. Milliseconds. */
   recordLoad(ms: number): void
   /** Moves this isolate's notion of now forward. For tests. */

@@ -6,11 +6,15 @@
  * for the lease to end. Because flights are found by lease and not by key, a caller that comes
  * after a delete can never join a load that began before it: the delete has ended the lease.
  *
+ * Where there is a tier below the table, the holder of the lease looks there first, so that the tier
+ * too is asked once per key and host.
+ *
  * Nobody waits for others longer than three times `leaseMs`; then it loads for itself and stores
  * nothing.
  */
-import type { L1Table, L1View, LeaseToken, Life } from '../l1/table'
+import type { L1Table, LeaseToken } from '../l1/table'
 import { CacheError } from '../words/errors'
+import type { Below, Missed, Wish } from './below'
 import { LeaseWaiters } from './lease-waiters'
 
 /** How long the error of a flight is kept for those who wait for it in other processes. */
@@ -27,11 +31,9 @@ export interface LoadContext {
 export type Loader = (context: LoadContext) => unknown
 
 /** One caller's wish to load. */
-export interface LoadCall {
-  view: L1View
-  key: string
-  loader: Loader
-  terms: { life: Life; leaseMs: number; forceFresh: boolean }
+export interface LoadCall extends Wish {
+  /** Absent: only the tiers are asked, and a miss is `undefined`. */
+  loader?: Loader
 }
 
 interface Flight {
@@ -48,9 +50,11 @@ export class Flights {
   readonly #heldBack = new Map<NodeJS.Timeout, () => void>()
   readonly #waiters: LeaseWaiters
   readonly #table: L1Table
+  readonly #below: Below | undefined
 
-  constructor(table: L1Table) {
+  constructor(table: L1Table, below?: Below) {
     this.#table = table
+    this.#below = below
     this.#waiters = new LeaseWaiters(table)
   }
 
@@ -59,7 +63,7 @@ export class Flights {
    * while somebody else loads. Rejects with the loader's error.
    */
   load(call: LoadCall): Promise<unknown> {
-    const { view, key, loader, terms } = call
+    const { view, key, terms } = call
     const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: terms.forceFresh })
     switch (acquired.state) {
       case 'hit':
@@ -71,7 +75,27 @@ export class Flights {
       case 'failed':
         return Promise.reject(acquired.error)
       case 'unavailable':
-        return run(loader, key)
+        return this.#alone(call)
+    }
+  }
+
+  /**
+   * The fresh value of the key in the table or below it, or undefined; nothing is loaded. Waits for
+   * a flight of somebody else no longer than `patienceMs`, and then asks below without storing.
+   */
+  async read(wish: Wish, patienceMs: number): Promise<unknown> {
+    const { view, key } = wish
+    const waiter = this.#waiters.enter(patienceMs)
+    try {
+      for (;;) {
+        const acquired = view.acquire(key, { leaseMs: wish.terms.leaseMs, force: false })
+        if (acquired.state === 'hit') return acquired.entry.value
+        if (acquired.state === 'granted') return await this.#own({ view, key, terms: wish.terms }, acquired.lease)
+        if (acquired.state !== 'busy' || waiter.isOverdue) return await this.#below?.peek(wish)
+        await waiter.nextChance()
+      }
+    } finally {
+      waiter.leave()
     }
   }
 
@@ -96,27 +120,51 @@ export class Flights {
 
   async #fly(call: LoadCall, lease: LeaseToken): Promise<unknown> {
     const { view, key, loader, terms } = call
-    const startMs = performance.now()
+    let missed: Missed = NOTHING_BELOW
     try {
+      if (this.#below !== undefined) {
+        const fetched = await this.#below.fetch(call, lease)
+        if (fetched.state === 'value') return fetched.value
+        missed = fetched
+      }
+      if (loader === undefined) {
+        unlessClosed(() => view.abandon(key, lease))
+        return undefined
+      }
+      const startMs = performance.now()
       const value = await run(loader, key)
       this.#table.recordLoad(performance.now() - startMs)
       unlessClosed(() => {
         if (value === undefined) view.abandon(key, lease)
-        else view.publish(key, lease, value, terms.life)
+        else if (this.#below === undefined) view.publish(key, lease, value, terms.life)
+        else this.#below.fill(call, lease, value, missed)
       })
       return value
     } catch (error) {
       const fail = (): void => unlessClosed(() => view.fail(key, lease, error, ERROR_MEMO_MS))
       const stale = unlessClosed(() => staleEntry(call))
-      if (stale === undefined) {
-        fail()
-        throw error
+      if (stale !== undefined) {
+        this.#holdBack(fail)
+        return stale.value
       }
-      this.#holdBack(fail)
-      return stale.value
+      if (missed.stale !== undefined && terms.life.graceMs > 0) {
+        const { value, hardLeftMs } = missed.stale
+        const life = { ttlMs: Math.min(GRACE_BACKOFF_MS, hardLeftMs), graceMs: Math.max(0, hardLeftMs - GRACE_BACKOFF_MS) }
+        unlessClosed(() => view.publish(key, lease, value, life))
+        return value
+      }
+      fail()
+      throw error
     } finally {
       this.#flightByLease.delete(lease)
     }
+  }
+
+  /** A run nobody shares and whose result is stored nowhere. */
+  async #alone(call: LoadCall): Promise<unknown> {
+    const { key, loader, terms } = call
+    const found = terms.forceFresh ? undefined : await this.#below?.peek(call)
+    return found !== undefined || loader === undefined ? found : run(loader, key)
   }
 
   /** Keeps the lease for a while, so that the whole host serves the stale value and leaves the source alone. */
@@ -151,7 +199,7 @@ export class Flights {
 
   /** Waits until the load of `first` has a result, and takes over when it ends without one. */
   async #wait(call: LoadCall, first: LeaseToken): Promise<unknown> {
-    const { view, key, loader, terms } = call
+    const { view, key, terms } = call
     const waiter = this.#waiters.enter(terms.leaseMs * (2 + Math.random()))
     let lease = first
     // A forced caller wants a load that began after its call: the end of the first flight is only
@@ -174,9 +222,11 @@ export class Flights {
     } finally {
       waiter.leave()
     }
-    return run(loader, key)
+    return this.#alone(call)
   }
 }
+
+const NOTHING_BELOW: Missed = { state: 'miss', base: undefined, doubt: 0 }
 
 function staleEntry({ view, key, terms }: LoadCall): { value: unknown } | undefined {
   return terms.life.graceMs === 0 ? undefined : view.entry(key)

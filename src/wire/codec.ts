@@ -31,6 +31,30 @@ export interface Encoded {
   payload: string | Uint8Array
 }
 
+/** A value that is encoded already: stands for it wherever a value is stored. The payload is not changed afterwards. */
+export class EncodedValue implements Encoded {
+  readonly codec: number
+  payload: string | Uint8Array
+
+  /** Throws ERR_CACHE_VALUE for what cannot be stored. */
+  static of(value: unknown): EncodedValue {
+    if (value instanceof EncodedValue) return value
+    const { codec, payload } = encode(value)
+    return new EncodedValue(codec, payload)
+  }
+
+  /** Bytes of any codec, or the string itself for a string codec. */
+  constructor(codec: number, payload: string | Uint8Array) {
+    this.codec = codec
+    this.payload = payload
+  }
+
+  /** Makes the payload a copy that nobody else can change. */
+  detach(): void {
+    if (typeof this.payload !== 'string') this.payload = Uint8Array.prototype.slice.call(this.payload)
+  }
+}
+
 const MAP_SEEN = new Error('a Map needs inline records')
 
 const msgpackr = loadPrivateCopy()
@@ -49,10 +73,11 @@ Object.defineProperty(plain, 'mapAsEmptyObject', {
 
 const NOT_LATIN1 = /[^\0-\xff]/
 
-/** Throws ERR_CACHE_VALUE for what cannot be stored. */
+/** Throws ERR_CACHE_VALUE for what cannot be stored. An `EncodedValue` is taken as it is. */
 export function encode(value: unknown): Encoded {
   if (typeof value === 'string') return { codec: stringCodec(value), payload: value }
   if (value instanceof Uint8Array) return { codec: Codec.bytes, payload: value }
+  if (value instanceof EncodedValue) return value
   if (value === undefined) throw new CacheError('ERR_CACHE_VALUE', 'value must be defined, got undefined')
   try {
     return { codec: Codec.msgpack, payload: plain.pack(value) }
@@ -64,6 +89,18 @@ export function encode(value: unknown): Encoded {
   } catch (error) {
     throw refusal(value, error)
   }
+}
+
+/** As `encode`, with strings as bytes too. Throws ERR_CACHE_VALUE. The bytes may alias the value or a pool. */
+export function encodeToBytes(value: unknown): { codec: number; bytes: Uint8Array } {
+  const { codec, payload } = encode(value)
+  return { codec, bytes: bytesOf(codec, payload) }
+}
+
+/** The bytes of a payload; those of a string by its codec. */
+export function bytesOf(codec: number, payload: string | Uint8Array): Uint8Array {
+  if (typeof payload !== 'string') return payload
+  return Buffer.from(payload, codec === Codec.latin1 ? 'latin1' : codec === Codec.utf8 ? 'utf8' : 'utf16le')
 }
 
 /** The value of a payload. It never aliases `bytes`. Throws ERR_CACHE_PAYLOAD for what no `encode` made. */

@@ -6,9 +6,12 @@ const FLOORS: readonly [folder: string, may: readonly string[]][] = [
   ['src/words/', []],
   ['src/wire/', ['src/words/']],
   ['src/l1/', ['src/words/', 'src/wire/']],
-  // Of the tier only the contract.
-  ['src/sync/', ['src/words/', 'src/wire/', 'src/l1/table']],
-  ['src/', ['src/words/', 'src/wire/', 'src/l1/', 'src/sync/']],
+  ['src/l2/', ['src/words/', 'src/wire/']],
+  // Beside the near tier: its contract, and the native binary behind its door.
+  ['src/journal/', ['src/words/', 'src/wire/', 'src/l1/table', 'src/l1/native', 'src/l1/shared-isolate']],
+  // Of the tiers and the journal only the contracts.
+  ['src/sync/', ['src/words/', 'src/wire/', 'src/l1/table', 'src/l2/contract', 'src/journal/contract']],
+  ['src/', ['src/words/', 'src/wire/', 'src/l1/', 'src/l2/', 'src/journal/', 'src/sync/']],
   ['workers/', ['src/']],
   ['examples/', ['src/']],
   ['bench/', ['src/', 'native/']],
@@ -17,12 +20,14 @@ const FLOORS: readonly [folder: string, may: readonly string[]][] = [
   ['native/shm/', ['native/base/']],
   ['native/table/', ['native/base/', 'native/shm/']],
   ['native/service/', ['native/base/', 'native/shm/', 'native/table/']],
-  ['native/binding/', ['native/base/', 'native/shm/', 'native/table/', 'native/service/']],
+  ['native/journal/', ['native/base/', 'native/shm/']],
+  ['native/binding/', ['native/base/', 'native/shm/', 'native/table/', 'native/service/', 'native/journal/']],
 ]
 
 /** Who may load a package or include a header, by place. In src/ every package needs a line here. */
 const DOORS: readonly [what: RegExp, within: string, door: string][] = [
   [/^msgpackr($|\/)/, 'src/', 'src/wire/codec'],
+  [/^ioredis($|\/)/, 'src/', 'src/l2/redis'],
   [/^lru-cache$/, 'src/', 'src/l1/process-store'],
   [/^a \.node file$/, 'src/', 'src/l1/native'],
   [/^uvu($|\/)/, '', 'test/helpers/suite'],

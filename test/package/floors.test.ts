@@ -31,7 +31,7 @@ const planted: Record<string, string> = {
 
 const expected = [
   'src/words/errors must not import src/wire/codec',
-  'src/wire/codec loads ioredis, which has no door',
+  'src/wire/codec loads ioredis, whose door is src/l2/redis',
   'src/l1/table must not import src/sync/flights',
   'src/l1/shared loads a .node file, whose door is src/l1/native',
   'src/sync/flights must not import src/l1/shared',

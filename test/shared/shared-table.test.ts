@@ -77,10 +77,41 @@ suite('one region, two tables', (test) => {
         assert.equal(acquired.state, 'granted')
         change(there)
         const { lease } = acquired as { lease: number }
-        assert.equal(here.root.publish('k', lease, 'outdated', FOR_EVER), false)
+        assert.equal(here.root.publish('k', lease, 'outdated', FOR_EVER), 0)
         assert.notEqual(there.root.get('k'), 'outdated')
       }))
   }
+
+  test('an object already decoded here is not served once it is invalidated, or doubtful, there', () =>
+    withTwo((here, there) => {
+      const fill = (version: number): void => {
+        here.root.set('k', { v: 1 }, FOR_EVER, undefined, { version, doubt: here.doubt() })
+        for (let i = 0; i < 3; i++) assert.deepEqual(here.root.get('k'), { v: 1 })
+        assert.equal(here.root.entry('k')?.tier, 'l0')
+      }
+      fill(5)
+      assert.equal(there.root.invalidate('k', 5, () => false), 'kept')
+      assert.equal(here.root.entry('k')?.tier, 'l0')
+      assert.equal(there.root.invalidate('k', 6, () => false), 'removed')
+      assert.equal(here.root.get('k'), undefined)
+      fill(7)
+      there.raiseDoubt()
+      assert.equal(here.root.get('k'), undefined)
+      assert.deepEqual(here.root.getMany(['k']), [undefined])
+      assert.equal(there.root.revalidated('k', 7, there.doubt()), true)
+      assert.deepEqual(here.root.get('k'), { v: 1 })
+    }))
+
+  test('doubt, epochs and the clock are those of the host', () =>
+    withTwo((here, there) => {
+      here.raiseDoubt()
+      assert.equal(there.doubt(), here.doubt())
+      here.root.child('a').setFleetEpoch(5)
+      here.root.clear()
+      const below = there.root.child('a').child('b')
+      assert.deepEqual([below.fleetEpoch(), below.epoch()], [5, 1])
+      assert.ok(Math.abs(here.nowMs() - there.nowMs()) < 60_000)
+    }))
 
   test('a repeated read gives the same decoded object, until the key changes', () =>
     withTwo((here, there) => {
@@ -100,7 +131,7 @@ suite('one region, two tables', (test) => {
       const { lease } = acquired as { lease: number }
       const stop = there.onLeaseEnd(() => heard++)
       assert.deepEqual(there.root.acquire('k', ASK), { state: 'busy', lease })
-      assert.equal(here.root.publish('k', lease, 'loaded', FOR_EVER), true)
+      assert.ok(here.root.publish('k', lease, 'loaded', FOR_EVER) > 0)
       await until('the other table hears of it', () => heard > 0)
       stop()
       assert.equal(there.root.get('k'), 'loaded')

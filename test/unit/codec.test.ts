@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict'
 import { addExtension, Packr } from 'msgpackr'
 import * as fc from 'fast-check'
-import { Codec, decode, encode } from '../../src/wire/codec'
+import { Codec, decode, encode, encodeToBytes, EncodedValue } from '../../src/wire/codec'
 import { seed } from '../helpers/seed'
 import { suite } from '../helpers/suite'
 import { ROUND_TRIPS } from '../helpers/values'
@@ -30,6 +30,28 @@ suite('codec', (test) => {
     const kept = fc.jsonValue().filter((value) => !JSON.stringify(value).includes('__proto__') && !hasMinusZero(value))
     fc.assert(fc.property(kept, (value) => assert.deepEqual(roundTrip(value), value)), { seed, numRuns: 500 })
     fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => roundTrip(text) === text), { seed, numRuns: 500 })
+  })
+
+  for (const [kind, value] of ROUND_TRIPS) {
+    test(`round-trips ${kind} as bytes`, () => {
+      const { codec, bytes } = encodeToBytes(value)
+      assert.deepEqual(decode(codec, Uint8Array.from(bytes)), value)
+    })
+  }
+
+  test('what is encoded already is taken as it is, with its strings as bytes where bytes are wanted', () => {
+    const cases: [codec: number, text: string, bytes: Buffer][] = [
+      [Codec.latin1, 'f\xfc', Buffer.from([0x66, 0xfc])],
+      [Codec.utf8, 'f\xfc', Buffer.from([0x66, 0xc3, 0xbc])],
+      [Codec.utf16, '\ud800', Buffer.from([0x00, 0xd8])],
+    ]
+    for (const [codec, text, bytes] of cases) {
+      const value = new EncodedValue(codec, text)
+      assert.equal(encode(value), value)
+      assert.deepEqual(encodeToBytes(value), { codec, bytes })
+    }
+    const packed = new EncodedValue(Codec.msgpack, Buffer.from([0xc0]))
+    assert.deepEqual(encodeToBytes(packed), { codec: Codec.msgpack, bytes: packed.payload })
   })
 
   test('chooses the codec by the value', () => {

@@ -1,8 +1,11 @@
 import * as assert from 'node:assert/strict'
+import { DEFAULT_L2 } from '../../src/l2-options'
 import { OPTIONS, type OptionLevel, type OptionName } from '../../src/options'
 import { cacheOptions, callTerms, DEFAULT_TERMS, overTerms, readOptions, setTerms } from '../../src/settings'
 import { suite } from '../helpers/suite'
 
+const byTenant = (key: string): string => key.slice(0, 2)
+const instance = { options: { host: '127.0.0.1', port: 6379 } }
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** For every option: values it takes, with what they become, and values it refuses. */
@@ -21,10 +24,28 @@ const CASES: Record<OptionName, { good: [given: unknown, parsed: unknown][]; bad
   l0: {
     good: [
       [false, false],
-      [{}, { maxItems: 131_072, maxBytes: undefined }],
+      [{}, { maxItems: 262_144, maxBytes: undefined }],
       [{ maxItems: 10, maxBytes: '1mb' }, { maxItems: 10, maxBytes: 1_048_576 }],
     ],
     bad: [true, null, 5, { maxItems: 0 }, { maxBytes: -1 }, { maxEntries: 5 }],
+  },
+  version: { good: [[7, 7]], bad: [0, -1, 1.5, '7', null] },
+  redis: {
+    good: [['redis://127.0.0.1:6379', 'redis://127.0.0.1:6379'], ['/run/redis.sock', '/run/redis.sock'], [instance, instance]],
+    bad: ['http://127.0.0.1', '', 6379, null, ['redis://127.0.0.1']],
+  },
+  writeMode: { good: [['through', 'through'], ['around', 'around']], bad: ['back', true, null] },
+  durability: { good: [['l2', 'l2'], ['replicated', 'replicated']], bad: ['none', 1, null] },
+  coordinator: { good: [['daemon', 'daemon'], ['off', 'off']], bad: ['none', false, null] },
+  onReconnect: { good: [['flush', 'flush'], ['keep', 'keep']], bad: ['hope', null] },
+  partitionBy: { good: [[byTenant, byTenant]], bad: ['tenant', null] },
+  l2: {
+    good: [
+      [{}, DEFAULT_L2],
+      [{ hardTimeout: '2s', batchBytes: '1mb' }, { ...DEFAULT_L2, hardTimeoutMs: 2_000, batchBytes: 1_048_576 }],
+      [{ hardTimeout: 50 }, { ...DEFAULT_L2, hardTimeoutMs: 50, softTimeoutMs: 50 }],
+    ],
+    bad: [null, true, { hardTimeout: 0 }, { heartbeat: 1 }, { retries: 5 }, { foreignWriters: 1 }, { batchRecords: 0.5 }],
   },
   fallback: { good: [['error', 'error'], ['process', 'process']], bad: ['none', true, null] },
   logger: { good: [[logger, logger]], bad: [console.log, {}, { ...logger, warn: 1 }, null] },
@@ -83,12 +104,12 @@ suite('options', (test) => {
 
   test('what is given at a call stands over the namespace, and that over the cache', () => {
     const cache = overTerms(DEFAULT_TERMS, readOptions('cache', { ttl: '1h', grace: '2h', leaseTimeout: '5s' }))
-    const namespace = overTerms(cache, readOptions('namespace', { ttl: '1m', forceFresh: true }))
-    assert.deepEqual(namespace, { life: { ttlMs: 60_000, graceMs: 7_200_000 }, leaseMs: 5_000, forceFresh: true })
-    assert.deepEqual(callTerms(namespace, 'getOrSet', { ttl: Number.POSITIVE_INFINITY, forceFresh: false }), {
-      life: { ttlMs: 0, graceMs: 7_200_000 },
-      leaseMs: 5_000,
-      forceFresh: false,
+    const namespace = overTerms(cache, readOptions('namespace', { ttl: '1m', forceFresh: true, writeMode: 'through' }))
+    assert.deepEqual(namespace, {
+      ...DEFAULT_TERMS, life: { ttlMs: 60_000, graceMs: 7_200_000 }, leaseMs: 5_000, forceFresh: true, writeMode: 'through',
+    })
+    assert.deepEqual(callTerms(namespace, 'getOrSet', { ttl: Number.POSITIVE_INFINITY, forceFresh: false, writeMode: 'behind' }), {
+      ...DEFAULT_TERMS, life: { ttlMs: 0, graceMs: 7_200_000 }, leaseMs: 5_000,
     })
     assert.equal(callTerms(namespace, 'getOrSet', undefined), namespace)
   })

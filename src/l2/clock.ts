@@ -1,0 +1,48 @@
+/** Redis' clock, as an offset to this machine's monotonic clock. Milliseconds. */
+
+/** Shared by all processes of the host, unlike `performance.now()`. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6
+}
+
+const OLD_AFTER_MS = 30_000
+
+/** Learns the offset from pairs of (asked, told, answered); the quickest answer is the most exact. */
+export class ServerClock {
+  #offsetMs = Number.NaN
+  #errorMs = Number.POSITIVE_INFINITY
+  #learntMs = 0
+
+  /** NaN before anything was learnt. */
+  get offsetMs(): number {
+    return this.#offsetMs
+  }
+
+  get isOld(): boolean {
+    return Number.isNaN(this.#offsetMs) || monotonicMs() - this.#learntMs > OLD_AFTER_MS
+  }
+
+  /** Before anything was learnt, and where TIME is denied: this machine's own clock. */
+  nowMs(): number {
+    return Number.isNaN(this.#offsetMs) ? Date.now() : monotonicMs() + this.#offsetMs
+  }
+
+  /** True when the offset was taken over. */
+  learn(askedMs: number, serverMs: number, answeredMs: number): boolean {
+    const errorMs = (answeredMs - askedMs) / 2
+    const offsetMs = serverMs - (askedMs + answeredMs) / 2
+    if (!Number.isFinite(offsetMs)) return false
+    // A clock that was set is outside of what both measurements allow.
+    const isStep = Math.abs(offsetMs - this.#offsetMs) > errorMs + this.#errorMs + 50
+    if (!(errorMs <= this.#errorMs || isStep || this.isOld)) return false
+    this.#offsetMs = offsetMs
+    this.#errorMs = errorMs
+    this.#learntMs = answeredMs
+    return true
+  }
+
+  /** The reply of TIME. */
+  learnTime(askedMs: number, reply: unknown): boolean {
+    return Array.isArray(reply) && this.learn(askedMs, Number(reply[0]) * 1000 + Number(reply[1]) / 1000, monotonicMs())
+  }
+}

@@ -1,0 +1,245 @@
+/**
+ * The contract of the far tier: what the rest of the package sees of Redis. Types only.
+ *
+ * Every promise here settles by its deadline, whatever the connection does, and none ever rejects:
+ * failures are values. Deadlines are absolute, in milliseconds of `performance.now()` of the
+ * calling thread; times that leave the thread are in milliseconds of the monotonic clock
+ * (`process.hrtime`). Numbers are exact: versions lie below 2^52, sequences below 2^42.
+ */
+import type { CacheError } from '../words/errors'
+
+/** Partitions of keys are 0 to 255. */
+export const PARTITIONS = 256
+/** Carries the clears of namespaces. */
+export const CONTROL_PARTITION = 256
+
+/** How to reach a Redis: plain data, may be sent to a worker thread. Holds credentials: never print it. */
+export interface ConnectionSpec {
+  kind: 'single' | 'sentinel' | 'cluster'
+  /** ioredis options of each connection, without functions. */
+  options: Record<string, unknown>
+  /** Where a cluster is asked for its nodes. Empty unless `kind` is 'cluster'. */
+  nodes: { host: string; port: number }[]
+  /** Address as a cluster node tells it -> address to use. */
+  natMap?: Record<string, { host: string; port: number }>
+}
+
+/** What all parts of the far tier are made from. Plain data. */
+export interface FarConfig {
+  connection: ConnectionSpec
+  /** The cache's name; part of every key. */
+  cache: string
+  /** First letters of every key. Default 'sc1'. */
+  prefix?: string
+  /** Values above are not taken from Redis. Bytes of envelope, key and payload. Default 64 MiB. */
+  maxValueBytes?: number
+  /** A connection is made anew when it owes an answer for longer. Default 2000. */
+  stuckMs?: number
+}
+
+// ---- reading
+
+export interface FarHit {
+  state: 'hit'
+  codec: number
+  /** May be a view of a larger buffer: copy what is kept. */
+  payload: Uint8Array
+  version: number
+  /** Of the caller who wrote it; 0 = none. */
+  sourceVersion: number
+  /** 0 = stale, Infinity = fresh for ever. */
+  softLeftMs: number
+  /** Infinity = for ever. */
+  hardLeftMs: number
+  /** Milliseconds of Redis' clock. */
+  createdAtMs: number
+}
+
+export interface FarMiss {
+  state: 'miss'
+  /** Version of what is there without being a value for this reader (tombstone, cleared, expired, damaged), or 0: what a fill gives as `expected` of condition 3. */
+  base: number
+  why: 'absent' | 'deleted' | 'cleared' | 'expired' | 'corrupt' | 'foreign' | 'oversize'
+}
+
+export interface FarFailure {
+  state: 'failed'
+  error: CacheError
+}
+
+export type ReadResult = FarHit | FarMiss | FarFailure
+
+/** The asked version is still what Redis holds; only its life is told. */
+export interface FarSame {
+  state: 'same'
+  version: number
+  softLeftMs: number
+  hardLeftMs: number
+}
+
+export interface FarKey {
+  namespace: string
+  key: string
+  partition: number
+  /** Sum of fleet epochs of the namespace and its ancestors, modulo 2^32. A value of another sum is a miss ('cleared'). */
+  nsEpoch: number
+}
+
+export interface FarReader {
+  /** All reads of one tick share one round trip per node. */
+  read(key: FarKey, deadlineMs: number): Promise<ReadResult>
+  /** One result per key, in order. */
+  readMany(keys: readonly FarKey[], deadlineMs: number): Promise<ReadResult[]>
+  /** Asks for the envelope alone, and for the value only where the version differs. */
+  revalidate(key: FarKey, version: number, deadlineMs: number): Promise<FarSame | ReadResult>
+  stats(): Record<string, number>
+  close(): Promise<void>
+}
+
+// ---- writing
+
+/** 1 set, 2 delete, 3 touch, 4 expire, 5 clear (partition 256, `namespace` is cleared, no key). */
+export type FarOp = 1 | 2 | 3 | 4 | 5
+
+/** 0 none, 1 no live value, 2 stored version equals `expected`, 3 stored version (tombstones too, none = 0) is at most `expected`. */
+export type FarCondition = 0 | 1 | 2 | 3
+
+export interface WriteRecord {
+  op: FarOp
+  namespace: string
+  key: string
+  partition: number
+  codec: number
+  /** Empty unless `op` is 1. */
+  payload: Uint8Array
+  /** Milliseconds from now until stale; 0 = never. Below 0: it is stale already. For ops 1 and 3. */
+  softMs: number
+  /** Milliseconds from now until gone; 0 = never, at least 1 otherwise. For ops 1 and 3. */
+  hardMs: number
+  condition: FarCondition
+  /** For conditions 2 and 3; for op 5 the last epoch of the namespace known to this host. */
+  expected: number
+  /** Applied only over a lower one when above 0. */
+  sourceVersion: number
+  /** As `FarKey.nsEpoch`. A stored value of another sum counts as absent. */
+  nsEpoch: number
+  /** From 1, rising by one per record and partition. A record sent again keeps its number. */
+  opNumber: number
+  /** On a record sent again: the last sequence of the partition that this host knew when it sent it first. */
+  resendFloor?: number
+}
+
+export type EntryResult =
+  /** Written. For op 5, `version` is the new epoch of the namespace. */
+  | { state: 'applied'; version: number }
+  /** The condition did not hold. */
+  | { state: 'lost' }
+  /** A value with the same or a newer source version is there. */
+  | { state: 'older' }
+  /** Answered before; what the answer was is no longer known. */
+  | { state: 'dup' }
+  /** Will never succeed as it is: a dead letter. */
+  | { state: 'refused'; error: CacheError }
+  /** May have been executed, or may be yet. Send it again with the same number before anything newer of its partition. */
+  | { state: 'unknown'; error: CacheError }
+  /** Was not executed. Send it again. */
+  | { state: 'unsent'; error: CacheError }
+
+export interface PartitionOutcome {
+  partition: number
+  records: readonly WriteRecord[]
+  /** One per record, in order. After an unknown or unsent record there are only unsent ones. */
+  results: EntryResult[]
+  /** State of the partition after the last answered batch; 0 when nothing was answered. */
+  epoch: number
+  lastSeq: number
+  /** Replicas that have the batch, where `replicas` was asked for. */
+  replicas: number
+}
+
+export interface WriteOptions {
+  /** Waits until so many replicas have the writes, or the deadline passes. Default 0. */
+  replicas?: number
+}
+
+export interface FarWriter {
+  /**
+   * Writes records: per partition in the order given, which is that of their op numbers. Two calls
+   * that touch one partition must not overlap. Resolves by `deadlineMs`.
+   */
+  write(batch: readonly WriteRecord[], deadlineMs: number, options?: WriteOptions): Promise<PartitionOutcome[]>
+  /** What the server refuses to this user although it is needed; empty = all is allowed. */
+  missingPermissions(deadlineMs: number): Promise<string[]>
+  stats(): Record<string, number>
+  close(): Promise<void>
+}
+
+// ---- hearing
+
+/** 1 set, 2 delete, 3 life changed. */
+export type ChangeKind = 1 | 2 | 3
+
+export interface Change {
+  partition: number
+  version: number
+  kind: ChangeKind
+  namespace: string
+  key: string
+  /** The host that wrote it. */
+  origin: string
+}
+
+/**
+ * 'range-gone': the log does not reach back far enough. 'epoch': the partition's history began anew
+ * (FLUSHALL, eviction, restart without persistence). 'server': another server answers.
+ */
+export type DoubtReason = 'range-gone' | 'epoch' | 'server'
+
+export type LinkState = 'connecting' | 'connected' | 'lost'
+
+export interface FeedListener {
+  /** In order within a partition, each at most once. */
+  onChange(change: Change): void
+  /** `epoch` is the namespace's own. 'state': told at start, nothing was cleared just now. 'reset': the control partition began anew. */
+  onClear(namespace: string, epoch: number, why: 'clear' | 'state' | 'reset'): void
+  /** Nothing known of the partition (-1: of any) before this moment may be trusted. */
+  onDoubt(partition: number, reason: DoubtReason): void
+  /** Everything published before `sinceMs` (monotonic) has been delivered. */
+  onHeard(sinceMs: number): void
+  onLink(state: LinkState, error?: CacheError): void
+  /** Redis' clock minus the monotonic clock, milliseconds. */
+  onClock(offsetMs: number): void
+}
+
+/** Where a feed stands in each partition: index = partition, 257 long. Epoch 0 = none known, -1 = there is none. */
+export interface Positions {
+  seqs: Float64Array
+  epochs: Float64Array
+}
+
+export interface FeedOptions {
+  /** This host, 16 hex digits. */
+  origin: string
+  /** Default 500. */
+  heartbeatMs?: number
+  /** Heartbeats in a row that may stay away before the connections are made anew. Default 2. */
+  missedHeartbeats?: number
+  /** Where a former leader stood. Default: nothing known, start from the present without doubt. */
+  from?: Positions
+  /** `runId` of the former leader's feed. */
+  runId?: string
+  /** Messages replayed at most per partition; what is further back is doubted. Default 4096. */
+  replayMessages?: number
+}
+
+export interface Feed {
+  start(): void
+  /** After it the listener is not called. */
+  stop(): Promise<void>
+  /** Everything up to these has been delivered. A copy. */
+  positions(): Positions
+  readonly link: LinkState
+  /** Id of the server process (of all of a cluster's), '' before it is known and where INFO is denied. */
+  readonly runId: string
+  stats(): Record<string, number>
+}

@@ -1,0 +1,292 @@
+/**
+ * Hears every change of the cache, in order, and notices what it did not hear.
+ *
+ * Three things together: a hole in a partition's sequence (messages after it are kept back until
+ * the log has filled it), the states of all partitions after each new subscription, and a
+ * heartbeat that goes through Redis: the states are read, then a message is published; when that
+ * message has come back, everything up to those states must have come before it. So what is lost
+ * on a quiet partition, on a dead connection, or in a server that began anew is known after a
+ * heartbeat or two. (On a cluster messages of other nodes may overtake the heartbeat: it gets a
+ * little grace.)
+ */
+import type { BatchSettings } from './batch'
+import { ALL_PARTITIONS, CatchUp, type Told } from './catch-up'
+import { monotonicMs, ServerClock } from './clock'
+import type { FarConfig, Feed, FeedListener, FeedOptions, LinkState, Positions } from './contract'
+import { CONTROL_PARTITION } from './contract'
+import type { Failure } from './driver-errors'
+import { decodeMessage, encodeHeartbeat } from './message'
+import { Names } from './names'
+import { Nodes } from './nodes'
+import { type PartitionState, Sequencer } from './sequencer'
+import { Subscriber } from './subscriber'
+
+const HEARTBEAT_MS = 500
+const MISSED = 2
+const REPLAY_MESSAGES = 4096
+const CLUSTER_GRACE_MS = 100
+const CATCH_UP_MS = 1500
+const CATCH_UP_PAUSE_MS = 50
+const LOG_CAP = 1024
+
+interface Beat {
+  counter: number
+  sentMs: number
+  states: Map<number, PartitionState | undefined> | undefined
+  isBack: boolean
+}
+
+export class RedisFeed implements Feed {
+  readonly #nodes: Nodes
+  readonly #isOwner: boolean
+  readonly #catchUp: CatchUp
+  readonly #sequencer: Sequencer
+  readonly #subscriber: Subscriber
+  readonly #listener: FeedListener
+  readonly #options: FeedOptions
+  readonly #names: Names
+  readonly #clock: ServerClock
+  readonly #runIds = new Map<number, string>()
+  readonly #behind = new Set<number>()
+  readonly #counts = { heartbeats: 0, missedHeartbeats: 0, resubscriptions: 0, catchUps: 0, garbled: 0 }
+  #beat: Beat | undefined
+  #lastCounter = 0
+  #missed = 0
+  #timer: NodeJS.Timeout | undefined
+  #isCatchingUp = false
+  #isSynced = false
+  #isStopped = false
+  #heardMs = Number.NaN
+  #link: LinkState = 'connecting'
+
+  /** `nodes`, `clock`: to share; connections that were given are not closed by `stop`. The command connection is also what heartbeats travel through. */
+  constructor(config: FarConfig, listener: FeedListener, options: FeedOptions, nodes?: Nodes, clock = new ServerClock()) {
+    this.#isOwner = nodes === undefined
+    this.#nodes = nodes ?? new Nodes(config)
+    this.#clock = clock
+    this.#listener = listener
+    this.#options = options
+    this.#names = new Names(config.cache, config.prefix)
+    const settings: BatchSettings = { config, names: this.#names, origin: options.origin, logCap: LOG_CAP, tombstoneMs: 0 }
+    this.#catchUp = new CatchUp(this.#nodes, settings)
+    this.#sequencer = new Sequencer(listener, options.from)
+    if (options.runId !== undefined && options.runId !== '') for (const partition of ALL_PARTITIONS) this.#runIds.set(partition, options.runId)
+    this.#subscriber = new Subscriber(config, this.#names.channel, this.#nodes, {
+      onMessage: (bytes) => this.#hear(bytes),
+      onSubscribed: () => {
+        this.#counts.resubscriptions++
+        this.#mark(ALL_PARTITIONS)
+      },
+      onLost: (failure) => this.#lost(failure),
+    })
+  }
+
+  get link(): LinkState {
+    return this.#link
+  }
+
+  get runId(): string {
+    return this.#nodes.isCluster ? [...new Set(this.#runIds.values())].sort().join(' ') : this.#runIds.get(CONTROL_PARTITION) ?? ''
+  }
+
+  start(): void {
+    this.#nodes.open()
+    this.#listener.onLink('connecting')
+    this.#subscriber.open()
+    this.#timer = setInterval(() => void this.#heartbeat(), this.#options.heartbeatMs ?? HEARTBEAT_MS)
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true
+    clearInterval(this.#timer)
+    this.#subscriber.close()
+    if (this.#isOwner) this.#nodes.close()
+  }
+
+  positions(): Positions {
+    return this.#sequencer.positions()
+  }
+
+  stats(): Record<string, number> {
+    return { ...this.#counts, ...this.#sequencer.counts, behind: this.#behind.size }
+  }
+
+  #lost(failure: Failure | undefined): void {
+    if (this.#isStopped) return
+    this.#beat = undefined
+    this.#isSynced = false
+    this.#setLink('lost', failure)
+  }
+
+  #setLink(state: LinkState, failure?: Failure): void {
+    if (this.#isStopped || (state === this.#link && failure === undefined)) return
+    this.#link = state
+    this.#listener.onLink(state, failure?.error)
+  }
+
+  #hear(bytes: Buffer): void {
+    if (this.#isStopped) return
+    const message = decodeMessage(bytes)
+    if (message === undefined) this.#counts.garbled++
+    else if (message.partition === -1) this.#heartbeatIsBack(message as { origin: string; counter: number })
+    else if (!this.#sequencer.accept(message as Parameters<Sequencer['accept']>[0])) this.#mark([message.partition])
+  }
+
+  // ---- heartbeat
+
+  async #heartbeat(): Promise<void> {
+    if (!this.#subscriber.isSubscribed || this.#isStopped) return
+    if (this.#beat !== undefined && !this.#beat.isBack) {
+      this.#counts.missedHeartbeats++
+      if (++this.#missed >= (this.#options.missedHeartbeats ?? MISSED)) return this.#giveUp()
+    }
+    if (this.#behind.size > 0) void this.#runCatchUp()
+    const beat: Beat = { counter: ++this.#lastCounter, sentMs: monotonicMs(), states: undefined, isBack: false }
+    this.#beat = beat
+    this.#counts.heartbeats++
+    const publish = ['PUBLISH', this.#names.channel, encodeHeartbeat(this.#options.origin, beat.counter)] as const
+    const deadlineMs = performance.now() + (this.#options.heartbeatMs ?? HEARTBEAT_MS)
+    const told = await this.#catchUp.states(ALL_PARTITIONS, deadlineMs, this.#nodes.isCluster ? undefined : publish)
+    if (this.#isStopped || beat !== this.#beat || told.failure !== undefined) return
+    if (this.#clock.learnTime(beat.sentMs, told.time)) this.#listener.onClock(this.#clock.offsetMs)
+    this.#checkServers(told)
+    beat.states = told.states
+    if (this.#nodes.isCluster) {
+      await new Promise((resolve) => setTimeout(resolve, CLUSTER_GRACE_MS))
+      if (this.#isStopped || beat !== this.#beat) return
+      await this.#nodes.send(new Map([[CONTROL_PARTITION, [publish]]]), performance.now() + (this.#options.heartbeatMs ?? HEARTBEAT_MS))
+    } else if (beat.isBack) this.#compare(beat)
+  }
+
+  #heartbeatIsBack({ origin, counter }: { origin: string; counter: number }): void {
+    const beat = this.#beat
+    if (origin !== this.#options.origin || beat === undefined || counter !== beat.counter) return
+    beat.isBack = true
+    this.#missed = 0
+    // The answers come on another connection than the message, and may be later.
+    if (beat.states !== undefined) this.#compare(beat)
+  }
+
+  #compare({ states, sentMs }: Beat): void {
+    const behind = [...states!].filter(([partition, state]) => !this.#sequencer.isCurrent(partition, state)).map(([partition]) => partition)
+    this.#heardMs = sentMs
+    if (behind.length > 0) this.#mark(behind)
+    else if (this.#behind.size === 0 && this.#isSynced) this.#tellHeard()
+  }
+
+  #tellHeard(): void {
+    if (Number.isNaN(this.#heardMs)) return
+    this.#listener.onHeard(this.#heardMs)
+    this.#heardMs = Number.NaN
+  }
+
+  /** No event tells of a dead connection. Either one may be it: both are made anew. */
+  #giveUp(): void {
+    this.#missed = 0
+    this.#beat = undefined
+    for (const link of this.#nodes.links()) link.drop()
+    void this.#nodes.refresh()
+    this.#subscriber.drop()
+  }
+
+  // ---- catching up
+
+  #mark(partitions: readonly number[]): void {
+    for (const partition of partitions) this.#behind.add(partition)
+    void this.#runCatchUp()
+  }
+
+  async #runCatchUp(): Promise<void> {
+    if (this.#isCatchingUp) return
+    this.#isCatchingUp = true
+    try {
+      while (this.#behind.size > 0 && this.#subscriber.isSubscribed && !this.#isStopped) {
+        const partitions = [...this.#behind]
+        this.#behind.clear()
+        if (await this.#once(partitions)) continue
+        for (const partition of partitions) this.#behind.add(partition)
+        await new Promise((resolve) => setTimeout(resolve, CATCH_UP_PAUSE_MS))
+      }
+    } finally {
+      this.#isCatchingUp = false
+    }
+    if (this.#behind.size > 0 || !this.#subscriber.isSubscribed || this.#isStopped) return
+    this.#isSynced = true
+    this.#setLink('connected')
+    this.#tellHeard()
+  }
+
+  /** False when Redis could not be asked for all of it. */
+  async #once(partitions: readonly number[]): Promise<boolean> {
+    this.#counts.catchUps++
+    const deadlineMs = performance.now() + CATCH_UP_MS
+    const startMs = monotonicMs()
+    if (!(await this.#nodes.ready(deadlineMs))) return false
+    const askedMs = monotonicMs()
+    const told = await this.#catchUp.states(partitions, deadlineMs)
+    if (this.#isStopped) return true
+    if (this.#clock.learnTime(askedMs, told.time)) this.#listener.onClock(this.#clock.offsetMs)
+    this.#checkServers(told)
+    const replays = new Map<number, number>()
+    let isControlNew = false
+    for (const [partition, state] of told.states) {
+      const verdict = this.#sequencer.judge(partition, state)
+      if (verdict === 'replay') replays.set(partition, this.#sequencer.seqOf(partition) + 1)
+      else if (verdict === 'begun') replays.set(partition, 0)
+      else if (partition === CONTROL_PARTITION && (verdict !== 'current' || state === undefined)) isControlNew = true
+      else if (verdict !== 'current') this.#sequencer.adopt(partition, state, verdict === 'epoch' ? 'epoch' : undefined)
+    }
+    const isReplayed = replays.size === 0 || await this.#replay(replays, told, deadlineMs)
+    const isControlRead = !isControlNew || await this.#readNamespaces(deadlineMs)
+    if (told.states.size < partitions.length || !isReplayed || !isControlRead) return false
+    if (partitions.length === ALL_PARTITIONS.length) this.#heardMs = startMs
+    return true
+  }
+
+  async #replay(replays: ReadonlyMap<number, number>, told: Told, deadlineMs: number): Promise<boolean> {
+    const limit = this.#options.replayMessages ?? REPLAY_MESSAGES
+    const logs = await this.#catchUp.logs(replays, limit, deadlineMs)
+    if (this.#isStopped) return true
+    for (const [partition, messages] of logs) {
+      const state = told.states.get(partition)!
+      if (this.#sequencer.replay(partition, messages, state)) continue
+      this.#sequencer.adopt(partition, state, 'range-gone')
+      if (partition === CONTROL_PARTITION) return this.#readNamespaces(deadlineMs, true)
+    }
+    return logs.size === replays.size
+  }
+
+  /** The control partition as it is, where its messages cannot tell. */
+  async #readNamespaces(deadlineMs: number, isDoubted = false): Promise<boolean> {
+    const namespaces = await this.#catchUp.namespaces(this.#sequencer.seqOf(CONTROL_PARTITION), deadlineMs)
+    if (namespaces === undefined) return false
+    if (this.#isStopped) return true
+    const verdict = this.#sequencer.judge(CONTROL_PARTITION, namespaces.state)
+    const why = verdict === 'epoch' ? 'reset' : 'state'
+    // The root first: where all began anew, its epoch ends everything.
+    const root = namespaces.epochs.get('')
+    if (root !== undefined) this.#listener.onClear('', root, why)
+    for (const [namespace, epoch] of namespaces.epochs) if (namespace !== '') this.#listener.onClear(namespace, epoch, why)
+    this.#sequencer.adopt(CONTROL_PARTITION, namespaces.state, verdict === 'epoch' && !isDoubted ? 'epoch' : undefined)
+    return true
+  }
+
+  /** Another server than before may hold an older copy of everything, with the same sequences. */
+  #checkServers({ runIds, states }: Told): void {
+    const changed: number[] = []
+    for (const [partition, runId] of runIds) {
+      if (runId === '') continue
+      const before = this.#runIds.get(partition)
+      this.#runIds.set(partition, runId)
+      if (before !== undefined && before !== runId) changed.push(partition)
+    }
+    if (changed.length === 0) return
+    if (changed.length === ALL_PARTITIONS.length) this.#listener.onDoubt(-1, 'server')
+    else for (const partition of changed) this.#listener.onDoubt(partition, 'server')
+    for (const partition of changed) {
+      // What happened before this moment is doubted as a whole: no need to replay it.
+      const state = states.get(partition)
+      if (this.#sequencer.judge(partition, state) === 'replay' && partition !== CONTROL_PARTITION) this.#sequencer.adopt(partition, state)
+    }
+  }
+}

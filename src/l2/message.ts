@@ -1,0 +1,94 @@
+/**
+ * What travels on the channel and lies in the log: msgpack arrays, made by the write script.
+ *
+ *   [partition, epoch, first seq, last seq, origin, salt, begins, (kind, suffix)...]   one pair per sequence
+ *   begins = 1: the first message of this epoch, nothing came before it
+ *   a clear is (5, namespace, new epoch); (0, '') is an operation that changed nothing
+ *   [-1, origin, counter]                                                      a heartbeat
+ *
+ * Bytes come from a server that is not trusted: what is not exactly such an array is undefined.
+ */
+import { Codec, decode, encode } from '../wire/codec'
+import { type ChangeKind, CONTROL_PARTITION } from './contract'
+import { splitSuffix } from './names'
+import { MAX_SEQ, SALTS, versionOf } from './version'
+
+/** Far above what a batch needs. */
+export const MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+export type Event =
+  | { kind: ChangeKind; version: number; namespace: string; key: string }
+  | { kind: 5; namespace: string; nsEpoch: number }
+  | { kind: 0 }
+
+export interface Message {
+  partition: number
+  epoch: number
+  seqFirst: number
+  seqLast: number
+  origin: string
+  isFirst: boolean
+  events: Event[]
+}
+
+export interface Heartbeat {
+  partition: -1
+  origin: string
+  counter: number
+}
+
+export function encodeHeartbeat(origin: string, counter: number): Buffer {
+  return Buffer.from(encode([-1, origin, counter]).payload as Uint8Array)
+}
+
+/** Never throws. */
+export function decodeMessage(bytes: Uint8Array): Message | Heartbeat | undefined {
+  if (bytes.length > MAX_MESSAGE_BYTES) return undefined
+  try {
+    const parts = decode(Codec.msgpack, bytes)
+    if (!Array.isArray(parts)) return undefined
+    return parts[0] === -1 ? heartbeat(parts) : message(parts)
+  } catch {
+    return undefined
+  }
+}
+
+function heartbeat([, origin, counter]: unknown[]): Heartbeat | undefined {
+  return typeof origin === 'string' && typeof counter === 'number' ? { partition: -1, origin, counter } : undefined
+}
+
+function message(parts: unknown[]): Message | undefined {
+  const partition = whole(parts[0], CONTROL_PARTITION)
+  const epoch = whole(typeof parts[1] === 'string' ? Number(parts[1]) : parts[1], 2 ** 48)
+  const seqFirst = whole(parts[2], MAX_SEQ)
+  const seqLast = whole(parts[3], MAX_SEQ)
+  const origin = parts[4]
+  const salt = whole(parts[5], SALTS - 1)
+  if (partition < 0 || epoch <= 0 || seqFirst <= 0 || seqLast < seqFirst - 1 || salt < 0) return undefined
+  if (typeof origin !== 'string') return undefined
+  const events: Event[] = []
+  let at = 7
+  for (let seq = seqFirst; seq <= seqLast; seq++) {
+    const kind = parts[at]
+    const suffix = parts[at + 1]
+    if (typeof suffix !== 'string') return undefined
+    if (kind === 5) {
+      const nsEpoch = whole(parts[at + 2], 2 ** 32 - 1)
+      if (nsEpoch < 0) return undefined
+      events.push({ kind, namespace: suffix, nsEpoch })
+    } else if (kind === 1 || kind === 2 || kind === 3) {
+      const names = splitSuffix(suffix)
+      if (names === undefined) return undefined
+      events.push({ kind, version: versionOf(seq, salt), ...names })
+    } else if (kind === 0) events.push({ kind })
+    else return undefined
+    at += kind === 5 ? 3 : 2
+  }
+  return at === parts.length ? { partition, epoch, seqFirst, seqLast, origin, isFirst: parts[6] === 1, events } : undefined
+}
+
+/** A whole number from 0 to `max`, or -1. */
+function whole(given: unknown, max: number): number {
+  const value = typeof given === 'bigint' ? Number(given) : given
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max ? value : -1
+}

@@ -1,0 +1,242 @@
+/**
+ * Writes to Redis: one call of the write script per partition, all partitions of a node in one write.
+ *
+ * A partition has at most one batch under way, because the script takes every number up to the last
+ * one it has seen as done. So a batch is sent only when the one before it is answered.
+ */
+import type { EntryResult, FarConfig, FarWriter, PartitionOutcome, WriteOptions, WriteRecord } from './contract'
+import { PARTITIONS } from './contract'
+import { type Batch, buildBatch, type BatchSettings, readAnswer, weightOf } from './batch'
+import { denied, Failure, garbled, isUnnamedDenial } from './driver-errors'
+import type { Request } from './link'
+import { Names } from './names'
+import { Nodes } from './nodes'
+import { missingPermissions } from './permissions'
+import { WRITE } from './scripts'
+
+export interface WriterOptions {
+  /** This host, 16 hex digits. */
+  origin: string
+  /** The last sequence of a partition that this host knows: a lost partition begins above it. Default: what the writer itself was told. */
+  seqFloor?: (partition: number) => number
+  /** Entries of one call of the script. Default 512. */
+  maxEntries?: number
+  /** Bytes of one call of the script. Default 1 MiB; one entry may be larger. */
+  maxBytes?: number
+  /** Messages kept in the log of a partition. Default 1024. */
+  logCap?: number
+  /** How long a delete is remembered against late fills. Default 60 s. */
+  tombstoneMs?: number
+}
+
+const MAX_ENTRIES = 512
+const MAX_BYTES = 1024 * 1024
+const MAX_ROUND_BYTES = 16 * 1024 * 1024
+const REDIRECT_PAUSE_MS = 20
+const MAX_SCRIPT_LOADS = 3
+
+interface Job {
+  outcome: PartitionOutcome
+  /** Records answered. */
+  at: number
+  /** At most so many records next; smaller while a refused one is looked for. */
+  limit: number
+  scriptLoads: number
+}
+
+interface Sent {
+  job: Job
+  records: readonly WriteRecord[]
+  batch: Batch
+}
+
+export class Writer implements FarWriter {
+  readonly #nodes: Nodes
+  readonly #isOwner: boolean
+  readonly #settings: BatchSettings
+  readonly #options: WriterOptions
+  readonly #known = new Float64Array(PARTITIONS + 1)
+  #loadFailure: Failure | undefined
+  readonly #counts = { batches: 0, entries: 0, duplicates: 0, refused: 0, unknown: 0, retries: 0 }
+
+  /** `nodes`: connections to share; otherwise the writer has its own. */
+  constructor(config: FarConfig, options: WriterOptions, nodes?: Nodes) {
+    this.#isOwner = nodes === undefined
+    this.#nodes = nodes ?? new Nodes(config)
+    this.#options = options
+    this.#settings = {
+      config,
+      names: new Names(config.cache, config.prefix),
+      origin: options.origin,
+      logCap: options.logCap ?? 1024,
+      tombstoneMs: options.tombstoneMs ?? 60_000,
+    }
+    this.#nodes.open()
+  }
+
+  async write(batch: readonly WriteRecord[], deadlineMs: number, options: WriteOptions = {}): Promise<PartitionOutcome[]> {
+    const jobs = this.#jobsOf(batch)
+    let open = jobs
+    if (open.length > 0) await this.#nodes.ready(Math.min(deadlineMs, performance.now() + 100), open[0]!.outcome.partition)
+    while (open.length > 0) {
+      const isPaused = await this.#round(open, deadlineMs)
+      open = open.filter(({ at, outcome }) => at < outcome.records.length)
+      if (open.length > 0 && isPaused) await pause(REDIRECT_PAUSE_MS)
+    }
+    if ((options.replicas ?? 0) > 0) await this.#wait(jobs, options.replicas!, deadlineMs)
+    return jobs.map(({ outcome }) => outcome)
+  }
+
+  missingPermissions(deadlineMs: number): Promise<string[]> {
+    return missingPermissions(this.#nodes, this.#settings.names, deadlineMs)
+  }
+
+  stats(): Record<string, number> {
+    return { ...this.#counts, ...this.#nodes.counts() }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isOwner) this.#nodes.close()
+  }
+
+  #jobsOf(batch: readonly WriteRecord[]): Job[] {
+    const byPartition = new Map<number, WriteRecord[]>()
+    for (const record of batch) {
+      const records = byPartition.get(record.partition)
+      if (records === undefined) byPartition.set(record.partition, [record])
+      else records.push(record)
+    }
+    return Array.from(byPartition, ([partition, records]) => ({
+      outcome: { partition, records, results: [], epoch: 0, lastSeq: 0, replicas: 0 },
+      at: 0,
+      limit: this.#options.maxEntries ?? MAX_ENTRIES,
+      scriptLoads: 0,
+    }))
+  }
+
+  /** One batch of as many partitions as fit in a round. True when some should be tried again after a pause. */
+  async #round(open: readonly Job[], deadlineMs: number): Promise<boolean> {
+    const sent = new Map<number, Sent>()
+    const requests = new Map<number, Request[]>()
+    let bytes = 0
+    for (const job of open) {
+      if (bytes >= MAX_ROUND_BYTES) break
+      const one = this.#next(job)
+      for (const record of one.records) bytes += weightOf(record)
+      sent.set(job.outcome.partition, one)
+      requests.set(job.outcome.partition, [one.batch.request])
+    }
+    const answers = await this.#nodes.send(requests, deadlineMs)
+    let isPaused = false
+    const forgetful = new Set<number>()
+    for (const [partition, one] of sent) {
+      let answer = answers.get(partition)![0]
+      if (answer instanceof Failure && answer.reply === 'ASK' && answer.redirect !== undefined) {
+        answer = await this.#nodes.sendAsking(answer.redirect, one.batch.request, deadlineMs, [['SCRIPT', 'LOAD', WRITE.text]])
+      }
+      if (answer instanceof Failure && isUnnamedDenial(answer)) answer = await this.#name(answer, deadlineMs)
+      if (!(answer instanceof Failure)) this.#accept(one, answer)
+      else if (answer.reply === 'NOSCRIPT' && one.job.scriptLoads++ < MAX_SCRIPT_LOADS) forgetful.add(partition)
+      else if (isRedirected(answer) && performance.now() + REDIRECT_PAUSE_MS < deadlineMs) isPaused = true
+      else this.#fail(one, answer.reply === 'NOSCRIPT' ? this.#loadFailure ?? answer : answer)
+    }
+    if (isPaused) this.#counts.retries++
+    if (forgetful.size > 0) await this.#load(forgetful, deadlineMs)
+    return isPaused
+  }
+
+  #next(job: Job): Sent {
+    const { records, partition } = job.outcome
+    const maxBytes = this.#options.maxBytes ?? MAX_BYTES
+    const floor = records[job.at]!.resendFloor ?? -1
+    let bytes = 0
+    let end = job.at
+    // What is sent again has a floor of its own, and the script knows one floor per batch.
+    while (end < records.length && end - job.at < job.limit && (records[end]!.resendFloor ?? -1) === floor) {
+      bytes += weightOf(records[end]!)
+      if (end > job.at && bytes > maxBytes) break
+      end++
+    }
+    const chosen = records.slice(job.at, end)
+    const known = Math.max(this.#known[partition]!, this.#options.seqFloor?.(partition) ?? 0)
+    return { job, records: chosen, batch: buildBatch(partition, chosen, known, this.#settings) }
+  }
+
+  #accept({ job, records, batch }: Sent, reply: unknown): void {
+    const answer = readAnswer(reply, records, batch, this.#nodes.host)
+    if (answer === undefined) return this.#fail({ job, records, batch }, garbled(this.#nodes.host))
+    const { outcome } = job
+    outcome.results.push(...answer.results)
+    outcome.epoch = answer.epoch
+    outcome.lastSeq = answer.lastSeq
+    this.#known[outcome.partition] = answer.lastSeq
+    job.at += records.length
+    job.limit = this.#options.maxEntries ?? MAX_ENTRIES
+    this.#counts.batches++
+    this.#counts.entries += records.length
+    for (const { state } of answer.results) {
+      if (state === 'dup') this.#counts.duplicates++
+      if (state === 'refused') this.#counts.refused++
+    }
+  }
+
+  #fail({ job, records }: Sent, failure: Failure): void {
+    const { error } = failure
+    if (failure.class_ === 'permanent') {
+      const isOfOneEntry = error.code === 'ERR_CACHE_L2_REFUSED' && failure.reply !== 'WRONGTYPE'
+      if (isOfOneEntry && records.length > 1) {
+        job.limit = Math.ceil(records.length / 2)
+        return
+      }
+      this.#counts.refused += records.length
+      job.at += records.length
+      job.outcome.results.push(...records.map((): EntryResult => ({ state: 'refused', error })))
+      return
+    }
+    const isUnknown = failure.class_ === 'unknown'
+    if (isUnknown) this.#counts.unknown += records.length
+    const rest = job.outcome.records.length - job.at
+    for (let index = 0; index < rest; index++) {
+      job.outcome.results.push({ state: isUnknown && index < records.length ? 'unknown' : 'unsent', error })
+    }
+    job.at += rest
+  }
+
+  async #name(failure: Failure, deadlineMs: number): Promise<Failure> {
+    const missing = await this.missingPermissions(deadlineMs)
+    return missing.length === 0 ? failure : denied(this.#nodes.host, missing)
+  }
+
+  async #load(partitions: ReadonlySet<number>, deadlineMs: number): Promise<void> {
+    const links = new Set([...partitions].flatMap((partition) => this.#nodes.linkOf(partition) ?? []))
+    const loaded = await Promise.all([...links].map((link) => link.send([['SCRIPT', 'LOAD', WRITE.text]], deadlineMs)))
+    this.#loadFailure = loaded.flat().find((answer) => answer instanceof Failure) as Failure | undefined
+  }
+
+  async #wait(jobs: readonly Job[], replicas: number, deadlineMs: number): Promise<void> {
+    const requests = new Map<number, Request[]>()
+    const seen = new Map<unknown, number>()
+    for (const { outcome } of jobs) {
+      const link = this.#nodes.linkOf(outcome.partition)
+      if (!seen.has(link)) {
+        seen.set(link, outcome.partition)
+        // WAIT blocks the connection: it ends in time for its answer to arrive.
+        requests.set(outcome.partition, [['WAIT', replicas, Math.max(1, Math.floor((deadlineMs - performance.now()) * 0.9))]])
+      }
+    }
+    const answers = await this.#nodes.send(requests, deadlineMs)
+    for (const { outcome } of jobs) {
+      const answer = answers.get(seen.get(this.#nodes.linkOf(outcome.partition)) ?? -1)?.[0]
+      outcome.replicas = typeof answer === 'number' ? answer : 0
+    }
+  }
+}
+
+/** Another node is responsible, or will be soon: worth trying again at once. */
+function isRedirected({ reply }: Failure): boolean {
+  return reply === 'MOVED' || reply === 'ASK' || reply === 'TRYAGAIN' || reply === 'CLUSTERDOWN'
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,177 @@
+/**
+ * One isolate's way through Redis: reads below the table, and loaded values on their way down.
+ *
+ * A read first asks the journal: a write that is still on its way is newer than anything Redis has.
+ */
+import type { Journal, PendingWrite } from '../journal/contract'
+import type { L1Table, LeaseToken, Life } from '../l1/table'
+import type { FarHit, FarReader, FarSame, ReadResult } from '../l2/contract'
+import { decode, EncodedValue } from '../wire/codec'
+import { CacheError } from '../words/errors'
+import type { Below, Found, Missed, Wish } from './below'
+import { FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
+
+export interface FarSettings {
+  softTimeoutMs: number
+  hardTimeoutMs: number
+  /** Longest life in Redis, 0 = the entry's own. */
+  ttlMs: number
+  partitionOf: (namespace: string, key: string, group: string | undefined) => number
+}
+
+interface Hit {
+  value: EncodedValue
+  life: Life
+  isStale: boolean
+}
+
+export class FarTier implements Below {
+  readonly #table: L1Table
+  readonly #journal: Journal
+  readonly #reader: FarReader
+  readonly #settings: FarSettings
+
+  constructor(table: L1Table, journal: Journal, reader: FarReader, settings: FarSettings) {
+    this.#table = table
+    this.#journal = journal
+    this.#reader = reader
+    this.#settings = settings
+  }
+
+  async fetch(wish: Wish, lease: LeaseToken): Promise<Found | Missed> {
+    const { view, key } = wish
+    // Before anything is read: what is found may be as old as this.
+    const doubt = this.#table.doubt()
+    if (wish.terms.forceFresh) return { state: 'miss', base: await this.#baseOf(wish), doubt }
+    const held = view.entry(key, { doubtful: true })
+    if (held?.fleet !== undefined && held.fleet.isDoubtful && this.#isPending(held.fleet.mark)) {
+      view.abandon(key, lease)
+      return { state: 'value', value: held.value }
+    }
+    const pending = this.#journal.pending(view.namespace, key)
+    if (pending !== undefined) {
+      // Redis decides about a conditional write: until it has, what is read may be outdated at once, so it is not stored.
+      if (isConditional(pending)) return this.#passing(wish, lease, doubt)
+      return this.#fromJournal(wish, lease, pending, doubt)
+    }
+    const canServeStale = held !== undefined && wish.terms.life.graceMs > 0
+    const waitMs = canServeStale ? this.#settings.softTimeoutMs : this.#settings.hardTimeoutMs
+    const known = held?.fleet?.isDoubtful === true && !held.isStale ? held.fleet.version : 0
+    const result = await this.#ask(wish, waitMs, known)
+    if (result.state === 'same') {
+      if (unlessClosed(() => view.revalidated(key, known, doubt)) === true) {
+        unlessClosed(() => view.abandon(key, lease))
+        return { state: 'value', value: held!.value }
+      }
+      return { state: 'miss', base: known, doubt }
+    }
+    if (result.state !== 'hit') return { state: 'miss', base: result.state === 'miss' ? result.base : undefined, doubt }
+    const hit = hitOf(result)
+    if (hit.isStale) {
+      return { state: 'miss', base: result.version, doubt, stale: { value: decoded(hit.value), hardLeftMs: result.hardLeftMs } }
+    }
+    const value = decoded(hit.value)
+    unlessClosed(() => view.publish(key, lease, hit.value, hit.life, { version: result.version, doubt }))
+    return { state: 'value', value }
+  }
+
+  async peek(wish: Wish): Promise<unknown> {
+    const { view, key } = wish
+    const pending = this.#journal.pending(view.namespace, key)
+    if (pending !== undefined && !isConditional(pending)) {
+      return pending.op === SET && pending.life.ttlMs >= 0 ? decode(pending.codec, pending.payload) : undefined
+    }
+    const result = await this.#ask(wish, this.#settings.softTimeoutMs, 0)
+    return result.state === 'hit' && !hitOf(result).isStale ? decode(result.codec, result.payload) : undefined
+  }
+
+  fill(wish: Wish, lease: LeaseToken, value: unknown, { base, doubt }: Missed): void {
+    const { view, key, terms } = wish
+    const encoded = EncodedValue.of(value)
+    const mark = base === undefined || !Number.isFinite(base) ? 0 : this.#journal.prepare({
+      op: SET, namespace: view.namespace, key, partition: this.#partitionOf(wish), codec: encoded.codec, payload: encoded.payload,
+      life: capped(terms.life, this.#settings.ttlMs), condition: FILL, expected: base, sourceVersion: 0,
+    })
+    const fleet = mark > 0 ? { mark, doubt } : { version: 0, doubt }
+    let hostVersion = 0
+    try {
+      hostVersion = view.publish(key, lease, encoded, terms.life, fleet)
+    } finally {
+      if (mark > 0 && hostVersion === 0) this.#journal.cancel(mark)
+    }
+    if (mark > 0 && hostVersion > 0) this.#journal.commit(mark, hostOrder(hostVersion, SET), view.epoch())
+  }
+
+  /** The fleet version the key has now: what a forced load may be stored over. */
+  async #baseOf(wish: Wish): Promise<number | undefined> {
+    const result = await this.#ask(wish, this.#settings.hardTimeoutMs, 0)
+    if (result.state === 'hit') return result.version
+    return result.state === 'miss' ? result.base : undefined
+  }
+
+  async #passing(wish: Wish, lease: LeaseToken, doubt: number): Promise<Found | Missed> {
+    const result = await this.#ask(wish, this.#settings.hardTimeoutMs, 0)
+    if (result.state !== 'hit' || hitOf(result).isStale) return { state: 'miss', base: undefined, doubt }
+    unlessClosed(() => wish.view.abandon(wish.key, lease))
+    return { state: 'value', value: decode(result.codec, result.payload) }
+  }
+
+  #fromJournal(wish: Wish, lease: LeaseToken, pending: PendingWrite, doubt: number): Found | Missed {
+    const { view, key } = wish
+    if (pending.op !== SET || pending.life.ttlMs < 0) return { state: 'miss', base: undefined, doubt }
+    const value = decode(pending.codec, pending.payload)
+    unlessClosed(() => view.publish(key, lease, new EncodedValue(pending.codec, pending.payload), pending.life, { mark: pending.mark, doubt }))
+    return { state: 'value', value }
+  }
+
+  #ask(wish: Wish, waitMs: number, known: 0): Promise<ReadResult>
+  #ask(wish: Wish, waitMs: number, known: number): Promise<ReadResult | FarSame>
+  #ask(wish: Wish, waitMs: number, known: number): Promise<ReadResult | FarSame> {
+    const { view, key } = wish
+    const ask = { namespace: view.namespace, key, partition: this.#partitionOf(wish), nsEpoch: view.fleetEpoch() }
+    const deadlineMs = performance.now() + waitMs
+    return known > 0 ? this.#reader.revalidate(ask, known, deadlineMs) : this.#reader.read(ask, deadlineMs)
+  }
+
+  #partitionOf({ view, key, terms }: Wish): number {
+    return this.#settings.partitionOf(view.namespace, key, terms.partitionBy?.(key))
+  }
+
+  #isPending(mark: number): boolean {
+    return mark > 0 && !this.#journal.isSettled(mark)
+  }
+}
+
+function isConditional({ condition, sourceVersion }: PendingWrite): boolean {
+  return condition === IF_ABSENT || condition === IF_VERSION || sourceVersion > 0
+}
+
+function hitOf(result: FarHit): Hit {
+  const { softLeftMs, hardLeftMs } = result
+  const life = softLeftMs === Number.POSITIVE_INFINITY
+    ? { ttlMs: 0, graceMs: 0 }
+    : { ttlMs: softLeftMs, graceMs: hardLeftMs === Number.POSITIVE_INFINITY ? MAX_GRACE_MS : Math.max(0, hardLeftMs - softLeftMs) }
+  return { value: new EncodedValue(result.codec, result.payload), life, isStale: softLeftMs <= 0 }
+}
+
+const MAX_GRACE_MS = 365 * 86_400_000
+
+function decoded(value: EncodedValue): unknown {
+  return decode(value.codec, value.payload as Uint8Array)
+}
+
+/** The life an entry has in Redis. */
+export function capped(life: Life, ttlMs: number): Life {
+  if (ttlMs === 0 || (life.ttlMs !== 0 && life.ttlMs <= ttlMs)) return life
+  return { ttlMs, graceMs: life.graceMs }
+}
+
+/** A cache may be closed while its reads are under way. Their callers still get what came. */
+function unlessClosed<T>(step: () => T): T | undefined {
+  try {
+    return step()
+  } catch (error) {
+    if (error instanceof CacheError && error.code === 'ERR_CACHE_CLOSED') return undefined
+    throw error
+  }
+}

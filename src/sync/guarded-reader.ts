@@ -1,0 +1,47 @@
+/**
+ * Reads of Redis behind the host's breaker: while it is open nobody asks, and one probe per host finds
+ * out whether Redis is back.
+ */
+import type { Journal } from '../journal/contract'
+import type { FarFailure, FarKey, FarReader, FarSame, ReadResult } from '../l2/contract'
+import { CacheError } from '../words/errors'
+
+export class GuardedReader implements FarReader {
+  readonly #reader: FarReader
+  readonly #journal: Journal
+
+  constructor(reader: FarReader, journal: Journal) {
+    this.#reader = reader
+    this.#journal = journal
+  }
+
+  read(key: FarKey, deadlineMs: number): Promise<ReadResult> {
+    return this.#guard(() => this.#reader.read(key, deadlineMs))
+  }
+
+  async readMany(keys: readonly FarKey[], deadlineMs: number): Promise<ReadResult[]> {
+    return Promise.all(keys.map((key) => this.read(key, deadlineMs)))
+  }
+
+  revalidate(key: FarKey, version: number, deadlineMs: number): Promise<FarSame | ReadResult> {
+    return this.#guard(() => this.#reader.revalidate(key, version, deadlineMs))
+  }
+
+  stats(): Record<string, number> {
+    return this.#reader.stats()
+  }
+
+  close(): Promise<void> {
+    return this.#reader.close()
+  }
+
+  async #guard<T extends FarSame | ReadResult>(ask: () => Promise<T>): Promise<T | FarFailure> {
+    const { breaker } = this.#journal.status
+    if (breaker.mayTry() === 'open') return OPEN
+    const result = await ask()
+    breaker.report(result.state !== 'failed')
+    return result
+  }
+}
+
+const OPEN: FarFailure = { state: 'failed', error: new CacheError('ERR_CACHE_L2_UNAVAILABLE', 'Redis does not answer; the next attempt is not due yet') }

@@ -1,0 +1,24 @@
+/** What records of the journal say: operations, conditions, and the order of a key's records on the host. */
+
+export const SET = 1 as const
+export const DELETE = 2 as const
+export const CLEAR = 5 as const
+
+export const ALWAYS = 0 as const
+export const IF_ABSENT = 1 as const
+export const IF_VERSION = 2 as const
+/** A loaded value: only if Redis still has what it had when the load began. */
+export const FILL = 3 as const
+
+/**
+ * Where an operation stands among those of its key. A set has the version it got in the table; a delete
+ * has none of its own, it comes right after the highest version there was.
+ */
+export function hostOrder(hostVersion: number, op: number): number {
+  return hostVersion * 2 + (op === DELETE ? 1 : 0)
+}
+
+/** The table version of a set's place in the order. */
+export function versionOf(order: number): number {
+  return Math.floor(order / 2)
+}

@@ -1,0 +1,256 @@
+/**
+ * The leader of a host: brings the journal to Redis and what Redis tells to the table. One per host and cache, by a file
+ * lock; everything it must remember lies in the journal, so the next one goes on where it stopped.
+ */
+import type { DrainedBatch, DrainedRecord, Journal, RecordResult } from '../journal/contract'
+import type { L1Table } from '../l1/table'
+import { CONTROL_PARTITION, type EntryResult, type FarOp, type FarWriter, type Feed, type WriteRecord } from '../l2/contract'
+import type { Applier } from './applier'
+import { Backoff } from './backoff'
+import { CLEAR, FILL, SET } from './journal-words'
+import { viewAt } from './views'
+
+export interface LeaderSettings {
+  batchRecords: number
+  batchBytes: number
+  /** How long a write may wait for others to share its batch. */
+  batchDelayMs: number
+  /** How long one attempt at a batch may take. */
+  writeTimeoutMs: number
+  /** Replicas that have to confirm a write. */
+  replicas: number
+}
+
+export interface LeaderParts {
+  table: L1Table
+  journal: Journal
+  writer: FarWriter
+  feed: Feed
+  applier: Applier
+}
+
+export class Leader {
+  readonly counters = { batches: 0, records: 0, resent: 0, attempts: 0, dead: 0, dropped: 0 }
+  readonly #parts: LeaderParts
+  readonly #settings: LeaderSettings
+  readonly #backoff = new Backoff(10, 1_000)
+  #isLeading = true
+  #wake: (() => void) | undefined
+  #hasNews = false
+  #running: Promise<void> = Promise.resolve()
+
+  constructor(parts: LeaderParts, settings: LeaderSettings) {
+    this.#parts = parts
+    this.#settings = settings
+  }
+
+  start(): void {
+    const stopListening = this.#parts.journal.onAppend(() => this.#signal())
+    this.#parts.feed.start()
+    this.#running = this.#run().finally(stopListening)
+  }
+
+  /** Resolves when nothing of this leader is under way; what was not answered is left to the next. */
+  async stop(): Promise<void> {
+    this.#isLeading = false
+    this.#signal()
+    await this.#running
+    await this.#parts.feed.stop()
+    this.#remember()
+  }
+
+  async #run(): Promise<void> {
+    const { journal } = this.#parts
+    while (this.#isLeading) {
+      const batch = journal.drain({ records: this.#settings.batchRecords, bytes: this.#settings.batchBytes })
+      if (batch === undefined) {
+        this.#remember()
+        await this.#news()
+      } else {
+        await this.#deliver(batch)
+      }
+    }
+  }
+
+  async #deliver(batch: DrainedBatch): Promise<void> {
+    const { journal, table } = this.#parts
+    const live: DrainedRecord[] = []
+    const results = new Map<DrainedRecord, RecordResult>()
+    for (const record of batch.records) {
+      if (record.isOrphan) {
+        const order = this.#orderOfOrphan(record)
+        journal.resolve(record, order, viewAt(table, record.namespace).epoch())
+        if (order === 0) {
+          results.set(record, { result: 'superseded', version: 0 })
+          continue
+        }
+      } else if (!batch.isResend && record.op !== CLEAR && record.nsEpoch !== viewAt(table, record.namespace).epoch()) {
+        // The namespace was cleared on this host after the write.
+        this.counters.dropped++
+        results.set(record, { result: 'superseded', version: 0 })
+        continue
+      }
+      live.push(record)
+    }
+    if (!batch.isResend && !journal.assign(live)) return this.#yield()
+    const clears = live.filter((record) => record.op === CLEAR)
+    const others = live.filter((record) => record.op !== CLEAR)
+    // Clears first: what was written after them carries the epochs they bring.
+    await this.#send(clears, results, batch.isResend)
+    await this.#send(others, results, batch.isResend)
+    if (!journal.settle(batch, batch.records.map((record) => results.get(record)))) return
+    this.#review(live, results)
+    this.counters.batches++
+    this.counters.records += live.length
+    this.#remember()
+  }
+
+  /** Until every record is answered, or this leader stops. */
+  async #send(records: DrainedRecord[], results: Map<DrainedRecord, RecordResult>, isResend: boolean): Promise<void> {
+    const { writer, feed } = this.#parts
+    // Of what a former leader sent first, this one does not know.
+    const seqs = isResend ? undefined : feed.positions().seqs
+    let isAgain = false
+    let todo = records
+    while (todo.length > 0 && this.#isLeading) {
+      // Before the feed has heard what the epochs are, a value could go under one that has ended.
+      if (feed.link !== 'connected') {
+        await this.#untilSignal()
+        continue
+      }
+      const source = new Map(todo.map((record) => [this.#toWrite(record, isAgain ? seqs?.[record.partition] : undefined), record]))
+      this.counters.attempts++
+      const outcomes = await writer.write([...source.keys()], performance.now() + this.#settings.writeTimeoutMs, { replicas: this.#settings.replicas })
+      for (const outcome of outcomes) {
+        for (const [i, write] of outcome.records.entries()) {
+          const result = this.#resultOf(outcome.results[i]!, write)
+          if (result !== undefined) results.set(source.get(write)!, result)
+        }
+      }
+      const left = todo.filter((record) => !results.has(record))
+      if (left.length < todo.length) this.#backoff.reset()
+      if (left.length > 0) {
+        this.counters.resent += left.length
+        await this.#pause(this.#backoff.next())
+      }
+      todo = left
+      isAgain = true
+    }
+  }
+
+  #toWrite(record: DrainedRecord, resendFloor: number | undefined): WriteRecord {
+    const { table } = this.#parts
+    const view = viewAt(table, record.namespace)
+    const nowMs = this.#parts.journal.nowMs()
+    return {
+      op: record.op as FarOp,
+      namespace: record.namespace,
+      key: record.key,
+      partition: record.op === CLEAR ? CONTROL_PARTITION : record.partition,
+      codec: record.codec,
+      payload: record.payload,
+      softMs: record.softAtMs === 0 ? 0 : leftOf(record.softAtMs, nowMs),
+      hardMs: record.hardAtMs === 0 ? 0 : Math.max(1, record.hardAtMs - nowMs),
+      condition: record.condition,
+      expected: record.op === CLEAR ? ownFleetEpoch(table, record.namespace) : record.expected,
+      sourceVersion: record.sourceVersion,
+      nsEpoch: view.fleetEpoch(),
+      opNumber: record.opNumber,
+      ...(resendFloor === undefined ? {} : { resendFloor }),
+    }
+  }
+
+  #resultOf(entry: EntryResult, write: WriteRecord): RecordResult | undefined {
+    switch (entry.state) {
+      case 'applied':
+        if (write.op === CLEAR) viewAt(this.#parts.table, write.namespace).setFleetEpoch(entry.version)
+        return { result: 'stored', version: entry.version }
+      case 'lost':
+      case 'older':
+      case 'dup':
+        return { result: entry.state, version: 0 }
+      case 'refused':
+        this.counters.dead++
+        return { result: 'dead', version: 0, reason: `${entry.error.code}: ${entry.error.message}` }
+      case 'unknown':
+      case 'unsent':
+        return undefined
+    }
+  }
+
+  /** What the answers mean for the table: a write that lost must not be served, a change held back can be judged. */
+  #review(records: DrainedRecord[], results: Map<DrainedRecord, RecordResult>): void {
+    const { table, applier } = this.#parts
+    for (const record of records) {
+      if (record.op === CLEAR) continue
+      const { result, version } = results.get(record)!
+      const hasLost = result === 'lost' || result === 'older'
+      if (hasLost && (record.condition === FILL || record.sourceVersion > 0)) {
+        // Only what still is this very write: version 0 is above no other entry.
+        viewAt(table, record.namespace).invalidate(record.key, 0, (mark) => mark === record.mark)
+      }
+      applier.onOwnAnswer(record.namespace, record.key, version)
+    }
+  }
+
+  /**
+   * The place of a record whose writer died before it was acknowledged: 0 unless the table shows its value. A clear may
+   * have ended acknowledged writes on this host, so it is carried through.
+   */
+  #orderOfOrphan(record: DrainedRecord): number {
+    if (record.op === CLEAR) return 1
+    if (record.op !== SET) return 0
+    const entry = viewAt(this.#parts.table, record.namespace).entry(record.key, { doubtful: true })
+    return entry?.fleet?.mark === record.mark ? entry.version * 2 : 0
+  }
+
+  /** Where the feed stands, for the next leader; not while a change is held back, which it has to hear again. */
+  #remember(): void {
+    const { feed, journal, applier } = this.#parts
+    if (!applier.isHoldingBack) journal.rememberPositions(feed.positions())
+  }
+
+  /** The lead is lost. */
+  #yield(): void {
+    this.#isLeading = false
+  }
+
+  #signal(): void {
+    this.#hasNews = true
+    this.#wake?.()
+  }
+
+  /** The feed's link changed. */
+  onLink(): void {
+    this.#signal()
+  }
+
+  async #untilSignal(): Promise<void> {
+    if (!this.#hasNews) await new Promise<void>((resolve) => (this.#wake = resolve))
+    this.#wake = undefined
+    this.#hasNews = false
+  }
+
+  async #news(): Promise<void> {
+    await this.#untilSignal()
+    if (this.#settings.batchDelayMs > 0) await this.#pause(this.#settings.batchDelayMs)
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, ms))
+  }
+}
+
+/** Of the namespace alone, without those above it. */
+function ownFleetEpoch(table: L1Table, namespace: string): number {
+  const sum = viewAt(table, namespace).fleetEpoch()
+  if (namespace === '') return sum
+  return (sum - viewAt(table, namespace.slice(0, Math.max(0, namespace.lastIndexOf('/')))).fleetEpoch()) >>> 0
+}
+
+/** Below 0 when the soft life is over; never 0, which would be for ever. */
+function leftOf(atMs: number, nowMs: number): number {
+  const leftMs = atMs - nowMs
+  return leftMs > 0 ? leftMs : Math.min(-1, leftMs)
+}
+
