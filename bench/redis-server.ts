@@ -1,10 +1,11 @@
 /** A redis-server of our own on a free port and a unix socket, without persistence. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
+import { rmSync } from 'node:fs'
+import { connect } from 'node:net'
 import { join } from 'node:path'
+import { freePort } from './free-port'
+import { guardedDirectory } from './process-guard'
+import { endRedis, launchRedis } from './redis-process'
+import { findRedis } from './redis-program'
 
 export interface RedisServer {
   port: number
@@ -15,40 +16,28 @@ export interface RedisServer {
 
 /** Undefined where no redis-server is installed. */
 export async function startRedis(): Promise<RedisServer | undefined> {
-  const found = spawnSync('redis-server', ['--version'], { encoding: 'utf8' })
-  if (found.status !== 0) return undefined
-  const dir = mkdtempSync(join(tmpdir(), 'stratacache-redis-'))
+  const program = findRedis()
+  if (program === undefined) return undefined
+  const dir = guardedDirectory()
   const port = await freePort()
   const socket = join(dir, 'redis.sock')
-  const server = spawn('redis-server', [
-    '--port', String(port), '--bind', '127.0.0.1', '--unixsocket', socket, '--dir', dir, '--save', '', '--appendonly', 'no',
-  ], { stdio: ['ignore', 'pipe', 'ignore'] })
-  await isReady(server)
+  const config = [`port ${port}`, 'bind 127.0.0.1', `unixsocket ${socket}`, `dir ${dir}`, 'save ""', 'appendonly no']
+  const server = await launchRedis({ dir, config, isReady: () => answersPing(socket) })
   const stop = async (): Promise<void> => {
-    const exited = once(server, 'exit')
-    server.kill('SIGTERM')
-    await exited
+    await endRedis(server, 'SIGTERM')
     rmSync(dir, { recursive: true, force: true })
   }
-  return { port, socket, version: /v=(\S+)/.exec(found.stdout)?.[1] ?? 'unknown', stop }
+  return { port, socket, version: program.version, stop }
 }
 
-function isReady(server: ChildProcess): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let output = ''
-    server.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      output += text
-      if (/ready to accept connections.*unix|server is now ready to accept connections at/i.test(output)) resolve()
-    })
-    server.once('exit', (code) => reject(new Error(`redis-server ended with ${code}\n${output}`)))
+function answersPing(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const connection = connect({ path }, () => connection.write('PING\r\n'))
+    const end = (isReady: boolean): void => {
+      connection.destroy()
+      resolve(isReady)
+    }
+    connection.once('data', (answer) => end(answer.toString().startsWith('+PONG')))
+    connection.once('error', () => end(false)).once('close', () => end(false))
   })
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1')
-  await once(probe, 'listening')
-  const { port } = probe.address() as { port: number }
-  probe.close()
-  await once(probe, 'close')
-  return port
 }
