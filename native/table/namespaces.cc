@@ -52,26 +52,30 @@ Status Table::NamespaceId(const std::string& name, uint32_t parent, uint32_t* id
   return Status::kNamespaceLimit;
 }
 
-uint32_t Table::EpochOf(uint32_t ns) const {
+template <class Part>
+uint32_t Table::SumToRoot(uint32_t ns, const Part& part) const {
   const NamespaceEntry* entries = region_->namespaces();
-  uint32_t sum = entries[0].epoch.load(kAcquire) + entries[0].fleet_epoch.load(kAcquire);  // SYNC(epoch)
+  uint32_t sum = part(entries[0]);
   for (uint32_t depth = 0; ns != 0 && ns < kMaxNamespaces && depth < kMaxNamespaceDepth; depth++) {
-    sum += entries[ns].epoch.load(kAcquire) + entries[ns].fleet_epoch.load(kAcquire);  // SYNC(epoch)
+    sum += part(entries[ns]);
     ns = static_cast<uint32_t>(entries[ns].word.load(kRelaxed) >> 32) & 0xffff;
   }
   return sum;
 }
 
-uint32_t Table::ClearsOf(uint32_t ns) const { return EpochOf(ns) - FleetEpochOf(ns); }
+uint32_t Table::EpochOf(uint32_t ns) const {
+  // SYNC(epoch): acquire.
+  return SumToRoot(ns, [](const NamespaceEntry& entry) { return entry.epoch.load(kAcquire) + entry.fleet_epoch.load(kAcquire); });
+}
+
+uint32_t Table::ClearsOf(uint32_t ns) const {
+  // SYNC(epoch): acquire.
+  return SumToRoot(ns, [](const NamespaceEntry& entry) { return entry.epoch.load(kAcquire); });
+}
 
 uint32_t Table::FleetEpochOf(uint32_t ns) const {
-  const NamespaceEntry* entries = region_->namespaces();
-  uint32_t sum = entries[0].fleet_epoch.load(kAcquire);  // SYNC(epoch)
-  for (uint32_t depth = 0; ns != 0 && ns < kMaxNamespaces && depth < kMaxNamespaceDepth; depth++) {
-    sum += entries[ns].fleet_epoch.load(kAcquire);  // SYNC(epoch)
-    ns = static_cast<uint32_t>(entries[ns].word.load(kRelaxed) >> 32) & 0xffff;
-  }
-  return sum;
+  // SYNC(epoch): acquire.
+  return SumToRoot(ns, [](const NamespaceEntry& entry) { return entry.fleet_epoch.load(kAcquire); });
 }
 
 void Table::SetFleetEpoch(uint32_t ns, uint32_t epoch) {

@@ -140,6 +140,9 @@ class Table {
   AuditReport Audit(ThreadContext& t);  // audit.cc: walks everything; exact when nobody writes
 
  private:
+  // Of every namespace from `ns` up to the root (namespaces.cc).
+  template <class Part>
+  uint32_t SumToRoot(uint32_t ns, const Part& part) const;
   friend struct BucketScanner;
 
   struct KeyState {

@@ -202,7 +202,7 @@ TEST("fleet: a load that began before an invalidation cannot publish, one that b
   CheckAudit(*table, s.context());
 }
 
-TEST("fleet: epochs of the fleet add up to the root and drop nothing") {
+TEST("fleet: epochs of the fleet add up to the root and end what was there before") {
   Directory dir;
   auto table = OpenTable(dir.path(), {4u << 20, 256, 0});
   Session s(*table);
@@ -220,6 +220,9 @@ TEST("fleet: epochs of the fleet add up to the root and drop nothing") {
   CHECK_EQ(table->FleetEpochOf(c), 100);
   table->SetFleetEpoch(0, ~0u);
   CHECK_EQ(table->FleetEpochOf(ab), 22);
+  CHECK_EQ(s.Get("k", &got, kReadFresh, ab), Status::kMiss);
+  CHECK_EQ(s.Set("k", "v", {}, nullptr, ab), Status::kOk);
+  table->SetFleetEpoch(c, 1);
   CHECK_EQ(s.Get("k", &got, kReadFresh, ab), Status::kOk);
 }
 
