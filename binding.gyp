@@ -9,6 +9,7 @@
       'native/table/admission.cc', 'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/fleet.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
       'native/table/namespaces.cc', 'native/table/reclaim.cc', 'native/table/runs.cc', 'native/table/space.cc',
       'native/table/threads.cc', 'native/table/write.cc', 'native/service/service.cc',
+      'native/service/used_pages.cc',
       'native/journal/breaker.cc', 'native/journal/candidate.cc', 'native/journal/index.cc', 'native/journal/journal.cc',
       'native/journal/lane.cc', 'native/journal/leader.cc', 'native/journal/letters.cc', 'native/journal/pending.cc',
       'native/journal/waker.cc',

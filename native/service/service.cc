@@ -1,5 +1,6 @@
 #include "service/service.h"
 
+#include "service/used_pages.h"
 #include "shm/futex.h"
 
 namespace strata {
@@ -7,7 +8,6 @@ namespace {
 
 constexpr uint32_t kJanitorPauseMs = 250;
 constexpr uint32_t kWakerPauseMs = 1000;
-constexpr uint64_t kPrefaultBytes = 2u << 20;
 
 }  // namespace
 
@@ -37,10 +37,7 @@ bool Service::JanitorRound(Table& table, ThreadContext& t) {
 
 void Service::RunJanitor() {
   auto& wake = table_->region().header().janitor_wake;
-  // Page faults of the hot path are paid here, in the background and by every process for its own mapping.
-  for (uint64_t at = 0; at < table_->geometry().file_bytes && !stopping_.load(); at += kPrefaultBytes) {
-    table_->region().Prefault(at, kPrefaultBytes);
-  }
+  UsedPages used(table_->region());
   LockHandle lock;
   ThreadContext context;
   while (!stopping_.load()) {
@@ -54,6 +51,7 @@ void Service::RunJanitor() {
       }
     }
     if (is_janitor_.load() && JanitorRound(*table_, context)) continue;
+    if (used.MapSome()) continue;
     FutexWait(wake, seen, kJanitorPauseMs);
   }
   if (is_janitor_.load()) table_->Unregister(context);

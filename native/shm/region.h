@@ -27,8 +27,8 @@ class Region {
   int fd() const { return file_.fd(); }
   // True if the region's name no longer leads to this file: later openers will meet in another one.
   bool IsUnlinked() const { return file_.IsUnlinked(); }
-  // Maps a part of the file's pages now, so that no later access pays for a page fault. Memory is not taken by it:
-  // the file was allocated in full. Where the kernel cannot do it, nothing happens.
+  // Maps a part of the file's pages now. Memory is not taken by it: the file was allocated in full. Where the kernel
+  // cannot do it, nothing happens.
   void Prefault(uint64_t offset, uint64_t bytes) const { file_.Prefault(offset, bytes); }
   // Removes the name if it still leads to this file. Those attached keep the region.
   void Unlink() { file_.Unlink(); }

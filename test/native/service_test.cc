@@ -21,6 +21,38 @@ bool Until(Holds holds, uint32_t deadline_ms = 20000) {
   return true;
 }
 
+// What of the file at `path` is mapped with memory behind it.
+uint64_t ResidentBytes(const std::string& path) {
+  FILE* maps = fopen("/proc/self/smaps", "re");
+  char line[4096];
+  bool is_ours = false;
+  uint64_t kib = 0, sum = 0;
+  while (fgets(line, sizeof(line), maps) != nullptr) {
+    if (strchr(line, '/') != nullptr) is_ours = strstr(line, path.c_str()) != nullptr;
+    if (is_ours && sscanf(line, "Rss: %lu kB", &kib) == 1) sum += kib << 10;
+  }
+  fclose(maps);
+  return sum;
+}
+
+TEST("service: maps what others have filled, and no page that nobody has used") {
+  Directory dir;
+  constexpr uint64_t kFilled = 8u << 20, kAll = 64u << 20;
+  auto writer = OpenTable(dir.path(), {kAll, 256, 0});
+  {
+    Session s(*writer);
+    const std::string value(4000, 'v');
+    for (uint64_t bytes = 0; bytes < kFilled; bytes += value.size()) s.Set("k" + std::to_string(bytes), value);
+  }
+  const uint64_t by_writes = ResidentBytes(writer->region().path());
+  CHECK(by_writes >= kFilled);
+  auto reader = OpenTable(dir.path());
+  Service service(reader.get());
+  CHECK(Until([&] { return ResidentBytes(reader->region().path()) > by_writes + kFilled; }));
+  CHECK(Until([&] { return service.is_janitor(); }));
+  CHECK(ResidentBytes(reader->region().path()) < kAll);
+}
+
 #if !defined(__SANITIZE_THREAD__)  // threads after fork of a threaded process are beyond it
 struct Signs {
   Atomic<uint32_t> ready, calls, is_janitor;
