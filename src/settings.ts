@@ -18,7 +18,7 @@ export interface Terms {
 /** What one `set` is done under. */
 export interface SetTerms extends Terms {
   condition?: Condition
-  sourceVersion: number
+  sourceVersion?: number
 }
 
 export const DEFAULT_TERMS: Terms = {
@@ -73,9 +73,10 @@ export function callTerms(base: Terms, level: OptionLevel, given: object | Durat
 
 /** The terms of one `set`. A bare duration is its ttl. */
 export function setTerms(base: Terms, given: object | Duration | undefined): SetTerms {
-  if (given === undefined) return { ...base, sourceVersion: 0 }
+  if (given === undefined) return base
   const parsed = readCall('set', given)
-  const terms: SetTerms = { ...overTerms(base, parsed), sourceVersion: parsed.version ?? 0 }
+  const terms: SetTerms = overTerms(base, parsed)
+  if (parsed.version !== undefined) terms.sourceVersion = parsed.version
   if (parsed.ifVersion !== undefined) {
     if (parsed.ifAbsent) throw new CacheError('ERR_CACHE_OPTION', 'ifAbsent and ifVersion exclude each other')
     return { ...terms, condition: { if: 'version', version: parsed.ifVersion } }
