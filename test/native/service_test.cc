@@ -26,9 +26,9 @@ uint64_t ResidentBytes(const std::string& path) {
   FILE* maps = fopen("/proc/self/smaps", "re");
   char line[4096];
   bool is_ours = false;
-  uint64_t kib = 0, sum = 0;
+  uint64_t kib = 0, sum = 0, from, to;
   while (fgets(line, sizeof(line), maps) != nullptr) {
-    if (strchr(line, '/') != nullptr) is_ours = strstr(line, path.c_str()) != nullptr;
+    if (sscanf(line, "%lx-%lx ", &from, &to) == 2) is_ours = strstr(line, path.c_str()) != nullptr;
     if (is_ours && sscanf(line, "Rss: %lu kB", &kib) == 1) sum += kib << 10;
   }
   fclose(maps);
