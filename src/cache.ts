@@ -50,7 +50,7 @@ export class Cache extends Namespace {
     const far = openFar(options, table)
     const flights = new Flights(table, far?.tier)
     const view = options.namespace === undefined ? table.root : table.root.child(options.namespace)
-    const shared = { flights, far: far === undefined ? undefined : { writes: far.writes, patienceMs: far.settings.softTimeoutMs } }
+    const shared = { flights, far: far === undefined ? undefined : { writes: far.writes, tier: far.tier, patienceMs: far.settings.softTimeoutMs } }
     super(view, shared, overTerms(DEFAULT_TERMS, options))
     this.#table = table
     this.#flights = flights
@@ -79,6 +79,25 @@ export class Cache extends Namespace {
   deadLetters(): DeadLetter[] {
     this.#open()
     return this.#far?.journal.deadLetters() ?? []
+  }
+
+  /**
+   * Writes what the letters hold again, as writes of now: over whatever the keys have. Resolves to how many; a letter whose
+   * value was not kept, or whose life is over, stays. `ids`: of which letters, default all. Rejects as `set` does.
+   */
+  async retryDeadLetters(ids?: readonly number[]): Promise<number> {
+    let count = 0
+    for (const letter of chosen(this.deadLetters(), ids)) {
+      if (!(await this.#far!.writes.retry(letter))) continue
+      this.#far!.journal.takeLetter(letter.id)
+      count++
+    }
+    return count
+  }
+
+  /** Removes letters for good; how many. `ids`: which, default all. */
+  discardDeadLetters(ids?: readonly number[]): number {
+    return chosen(this.deadLetters(), ids).filter(({ id }) => this.#far!.journal.takeLetter(id)).length
   }
 
   /** What this cache turned out to be. Throws ERR_CACHE_CLOSED after `close`. */
@@ -119,4 +138,8 @@ function openFar(options: ParsedOptions, table: L1Table): Far | undefined {
   if (options.redis === undefined) return undefined
   const { Far } = require('./far') as typeof import('./far')
   return new Far(options, table)
+}
+
+function chosen(letters: readonly DeadLetter[], ids: readonly number[] | undefined): readonly DeadLetter[] {
+  return ids === undefined ? letters : letters.filter(({ id }) => ids.includes(id))
 }

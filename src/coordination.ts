@@ -3,13 +3,18 @@
  * of one process, in a daemon, or where the connection cannot be sent to a thread in the isolate itself.
  */
 import type { Journal } from './journal/contract'
+import { filesLeft, removeFile, removeFinished } from './journal/disk-files'
 import type { L1Table } from './l1/table'
-import type { FarConfig, LinkState } from './l2/contract'
+import { CONTROL_PARTITION, type FarConfig, type LinkState } from './l2/contract'
+import { CatchUp } from './l2/catch-up'
 import { ServerClock } from './l2/clock'
 import { RedisFeed } from './l2/feed'
+import { History } from './l2/history'
+import { Names } from './l2/names'
 import { Nodes } from './l2/nodes'
 import { Writer } from './l2/writer'
 import { Applier } from './sync/applier'
+import { type Replayed, replayDisk } from './sync/disk-replay'
 import { Leader, type LeaderSettings } from './sync/leader'
 import type { CacheError } from './words/errors'
 
@@ -19,10 +24,16 @@ export interface CoordinationSettings {
   leader: LeaderSettings
   heartbeatMs: number
   onReconnect: 'replay' | 'revalidate' | 'flush' | 'keep'
+  /** Of the append-only files. */
+  diskDirectory: string
 }
 
 export type CoordinationEvent =
   | { event: 'lead'; term: number }
+  /** A write that Redis refused for good. */
+  | { event: 'dead'; reason: string }
+  /** Writes that a former life of the host had left on the disk. */
+  | ({ event: 'replayed' } & Replayed)
   | { event: 'link'; state: LinkState; error?: { code: string; message: string } }
 
 export class Coordination {
@@ -34,6 +45,9 @@ export class Coordination {
   #writer: Writer | undefined
   #nodes: Nodes | undefined
   #isClosed = false
+  #deadToldMs = Number.NEGATIVE_INFINITY
+  #hasReplayed = false
+  #tidying: NodeJS.Timeout | undefined
 
   constructor(table: L1Table, journal: Journal, settings: CoordinationSettings, tell: (event: CoordinationEvent) => void) {
     this.#table = table
@@ -54,10 +68,18 @@ export class Coordination {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    clearInterval(this.#tidying)
     await this.#leader?.stop()
     this.#journal.resign()
     await this.#writer?.close()
     this.#nodes?.close()
+  }
+
+  /** A batch may have thousands. */
+  #tellDead(reason: string): void {
+    if (performance.now() - this.#deadToldMs < DEAD_AGAIN_MS) return
+    this.#deadToldMs = performance.now()
+    this.#tell({ event: 'dead', reason })
   }
 
   #lead(term: number): void {
@@ -66,24 +88,51 @@ export class Coordination {
     const table = this.#table
     const journal = this.#journal
     const from = journal.knownPositions()
+    // One connection for writes and heartbeats, one that listens.
+    const nodes = new Nodes(far)
     const applier = new Applier(table, journal, {
       onReconnect,
+      onHeard: () => this.#leader?.remember(),
       onLink: (state, error) => {
         this.#leader?.onLink()
+        if (state === 'connected') void this.#replay(nodes, feed.positions().epochs[CONTROL_PARTITION]!)
         this.#tell({ event: 'link', state, ...told(error) })
       },
     })
-    // One connection for writes and heartbeats, one that listens.
-    const nodes = new Nodes(far)
     const feed = new RedisFeed(far, applier, { origin: journal.hostId, heartbeatMs, from }, nodes, new ServerClock())
     const writer = new Writer(far, { origin: journal.hostId, seqFloor: (partition) => feed.positions().seqs[partition] ?? 0 }, nodes)
     this.#writer = writer
     this.#nodes = nodes
-    this.#leader = new Leader({ table, journal, writer, feed, applier }, leader)
+    this.#leader = new Leader({ table, journal, writer, feed, applier, onDead: (reason) => this.#tellDead(reason) }, leader)
     this.#tell({ event: 'lead', term })
     this.#leader.start()
+    this.#tidying = setInterval(() => this.#tidy(), TIDY_MS).unref()
+    this.#tidy()
+  }
+
+  #tidy(): void {
+    const { kind, hostId } = this.#journal
+    if (kind === 'shared') removeFinished(this.#settings.diskDirectory, hostId, (mark) => this.#journal.isSettled(mark))
+  }
+
+  /** Once in a term, when the feed knows what the namespaces' epochs are. */
+  async #replay(nodes: Nodes, controlEpoch: number): Promise<void> {
+    if (this.#hasReplayed) return
+    this.#hasReplayed = true
+    const { far, diskDirectory } = this.#settings
+    const journal = this.#journal
+    const left = filesLeft(diskDirectory, journal.hostId, journal.kind === 'process')
+    if (left.length === 0) return
+    const catchUp = new CatchUp(nodes, { config: far, names: new Names(far.cache, far.prefix), origin: journal.hostId, logCap: 0, tombstoneMs: 0 })
+    const replayed = await replayDisk({ table: this.#table, journal, history: new History(catchUp), controlEpoch }, left)
+    if (replayed === undefined) return
+    for (const { path } of left) removeFile(path)
+    this.#tell({ event: 'replayed', ...replayed })
   }
 }
+
+const DEAD_AGAIN_MS = 1_000
+const TIDY_MS = 30_000
 
 function told(error: CacheError | undefined): { error?: { code: string; message: string } } {
   return error === undefined ? {} : { error: { code: error.code, message: error.message } }

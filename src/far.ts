@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Coordination, type CoordinationEvent, type CoordinationSettings } from './coordination'
 import type { Journal } from './journal/contract'
+import { diskDirectoryOf } from './journal/disk-files'
+import { DiskLog } from './journal/disk-log'
 import { defaultJournalBytes, openJournal } from './journal/open'
 import type { SharedJournalOptions } from './journal/shared-journal'
 import type { L1Table } from './l1/table'
@@ -15,6 +17,7 @@ import { tableOptionsOf } from './open'
 import { type FarSettings, FarTier } from './sync/far-tier'
 import { FarWrites } from './sync/far-writes'
 import { GuardedReader } from './sync/guarded-reader'
+import type { CacheError } from './words/errors'
 
 /** What the coordinator's thread is started with. */
 export interface CoordinatorData {
@@ -30,6 +33,8 @@ export interface FarInfo {
   link: 'never' | 'connecting' | 'connected' | 'lost'
   /** Changes of other hosts may be missing: nothing was heard from Redis for too long. */
   degraded: boolean
+  /** Open: reads do not ask Redis, but for one of the host now and then that tries whether it answers. */
+  breaker: 'closed' | 'open'
   /** Rises with each leader of this host. */
   term: number
 }
@@ -42,31 +47,37 @@ export class Far {
   readonly journal: Journal
   readonly settings: FarSettings
   readonly #reader: GuardedReader
+  readonly #disk: DiskLog
   readonly #options: ParsedOptions
   readonly #host: string
   #worker: Worker | undefined
   #coordination: Coordination | undefined
   #claiming: NodeJS.Timeout | undefined
+  /** What was said, until when it is not said again. */
+  readonly #warned = new Map<string, number>()
   readonly #watch: NodeJS.Timeout
 
   constructor(options: ParsedOptions, table: L1Table) {
     const { l2 } = options
-    const config: FarConfig = { connection: connectionSpec(options.redis), cache: options.name }
+    const config: FarConfig = { connection: connectionSpec(options.redis), cache: options.name, maxValueBytes: l2.maxValueBytes + ENVELOPE_BYTES }
     this.#options = options
     this.#host = hostOf(config.connection)
     this.settings = { softTimeoutMs: l2.softTimeoutMs, hardTimeoutMs: l2.hardTimeoutMs, ttlMs: l2.ttlMs, partitionOf }
     this.journal = openJournal(table.kind, journalOptionsOf(options))
-    this.#reader = new GuardedReader(new Reader(config), this.journal)
+    this.#reader = new GuardedReader(new Reader(config), this.journal, (error) => this.#warn(told(error), 'Redis did not answer a read'))
     this.tier = new FarTier(table, this.journal, this.#reader, this.settings)
-    this.writes = new FarWrites(table, this.journal, this.settings)
+    this.#disk = new DiskLog({
+      dir: diskDirectoryFor(options), hostId: this.journal.hostId, fileBytes: DISK_FILE_BYTES, isSettled: (mark) => this.journal.isSettled(mark),
+    })
+    this.writes = new FarWrites(table, this.journal, this.settings, this.#disk)
     if (options.coordinator === 'auto') this.#coordinate(table, config)
     this.#watch = watchLeader(table, this.journal, l2.heartbeatMs)
   }
 
   info(): FarInfo {
-    const { link, lastHeardMs, term } = this.journal.status
+    const { link, lastHeardMs, term, breaker } = this.journal.status
     const silentMs = this.journal.nowMs() - lastHeardMs
-    return { host: this.#host, link, degraded: link !== 'connected' || silentMs > 4 * this.#options.l2.heartbeatMs, term }
+    return { host: this.#host, link, degraded: link !== 'connected' || silentMs > 4 * this.#options.l2.heartbeatMs, breaker: breaker.isOpen ? 'open' : 'closed', term }
   }
 
   /** Resolves when the host's leader is in contact with Redis, or after the hard timeout. */
@@ -89,6 +100,7 @@ export class Far {
     if (this.#coordination === undefined) closeTable()
     const isDrained = await this.writes.drained(performance.now() + this.#options.l2.closeTimeoutMs)
     if (!isDrained) this.#options.logger?.warn({ cache: this.#options.name }, 'closed before all writes were in Redis; the rest stays in the journal')
+    await this.#disk.close()
     await this.#coordination?.close()
     await this.#endWorker()
     await this.#reader.close()
@@ -97,16 +109,7 @@ export class Far {
   }
 
   #coordinate(table: L1Table, config: FarConfig): void {
-    const { l2, onReconnect, durability } = this.#options
-    const settings: CoordinationSettings = {
-      far: config,
-      heartbeatMs: l2.heartbeatMs,
-      onReconnect,
-      leader: {
-        batchRecords: l2.batchRecords, batchBytes: l2.batchBytes, batchDelayMs: l2.batchDelayMs,
-        writeTimeoutMs: WRITE_TIMEOUT_MS, replicas: durability === 'replicated' ? 1 : 0,
-      },
-    }
+    const settings = coordinationSettingsOf(this.#options, config)
     const stays = whatCannotBeSent(config.connection)
     if (table.kind === 'process' || stays.length > 0) {
       if (stays.length > 0) {
@@ -135,9 +138,21 @@ export class Far {
   }
 
   #hear(event: CoordinationEvent): void {
-    const fields = { cache: this.#options.name, ...event }
-    if (event.event === 'link' && event.state === 'lost') this.#options.logger?.warn(fields, 'Redis is away')
-    else this.#options.logger?.info(fields, event.event === 'lead' ? 'this process leads' : `Redis is ${event.event === 'link' ? event.state : ''}`)
+    if (event.event === 'dead') return this.#warn(event, 'Redis refused a write for good: deadLetters() has it', 'error')
+    if (event.event === 'link' && event.state === 'lost') return this.#warn(event, 'Redis is away')
+    if (event.event === 'link' && event.state === 'connected') this.#warned.clear()
+    const texts = { lead: 'this process leads', replayed: 'writes that were left on the disk have been brought to Redis' }
+    this.#options.logger?.info({ cache: this.#options.name, ...event }, event.event === 'link' ? `Redis is ${event.state}` : texts[event.event])
+  }
+
+  /** What is the same as before is not said again within a minute, or until Redis is back. */
+  #warn(fields: object, text: string, level: 'warn' | 'error' = 'warn'): void {
+    const said = JSON.stringify([text, fields])
+    const nowMs = performance.now()
+    if (nowMs < (this.#warned.get(said) ?? 0)) return
+    if (this.#warned.size >= MAX_WARNED) this.#warned.clear()
+    this.#warned.set(said, nowMs + WARN_AGAIN_MS)
+    this.#options.logger?.[level]({ cache: this.#options.name, ...fields }, text)
   }
 
   async #endWorker(): Promise<void> {
@@ -152,9 +167,29 @@ export class Far {
   }
 }
 
+/** What whoever leads the host is given; plain data unless the connection is not. */
+export function coordinationSettingsOf(options: ParsedOptions, far: FarConfig): CoordinationSettings {
+  const { l2, onReconnect, durability } = options
+  return {
+    far,
+    heartbeatMs: l2.heartbeatMs,
+    onReconnect,
+    diskDirectory: diskDirectoryFor(options),
+    leader: {
+      batchRecords: l2.batchRecords, batchBytes: l2.batchBytes, batchDelayMs: l2.batchDelayMs,
+      writeTimeoutMs: WRITE_TIMEOUT_MS, replicas: durability === 'replicated' ? 1 : 0,
+    },
+  }
+}
+
+/** Room for what Redis holds beside the value. */
+const ENVELOPE_BYTES = 64
+const DISK_FILE_BYTES = 8 * 1024 * 1024
 const WRITE_TIMEOUT_MS = 2_000
 const CLAIM_AGAIN_MS = 1_000
 const LOOK_AGAIN_MS = 5
+const WARN_AGAIN_MS = 60_000
+const MAX_WARNED = 100
 
 /**
  * A leader that is stopped, but not dead, keeps the lead and hears nothing. While that lasts, entries are checked against
@@ -172,8 +207,17 @@ function watchLeader(table: L1Table, journal: Journal, heartbeatMs: number): Nod
   return setInterval(look, heartbeatMs).unref()
 }
 
-function journalOptionsOf({ name, dir, memory, l2 }: ParsedOptions): SharedJournalOptions {
-  return { name, bytes: l2.journalBytes ?? defaultJournalBytes(memory), ...(dir === undefined ? {} : { dir }) }
+/** What finds and shapes the journal; plain data. */
+export function journalOptionsOf({ name, dir, memory, l2 }: ParsedOptions): SharedJournalOptions {
+  return { name, bytes: l2.journalBytes ?? defaultJournalBytes(memory), maxValueBytes: l2.maxValueBytes, ...(dir === undefined ? {} : { dir }) }
+}
+
+function diskDirectoryFor({ name, dir, l2 }: ParsedOptions): string {
+  return diskDirectoryOf({ name, dir, disk: l2.disk })
+}
+
+function told({ code, message }: CacheError): { error: { code: string; message: string } } {
+  return { error: { code, message } }
 }
 
 function prefixed(prefix: string, numbers: Record<string, number>): Record<string, number> {

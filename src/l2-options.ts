@@ -1,4 +1,5 @@
 /** The options of the Redis side that are objects: `redis` and `l2`, each field with its default and meaning. */
+import { parseText } from './option-parsers'
 import { type Duration, parseDuration } from './words/duration'
 import { CacheError, describe, misuse } from './words/errors'
 import { parseSize, type Size } from './words/size'
@@ -18,6 +19,10 @@ export interface L2Options {
   heartbeat?: Duration | undefined
   /** Bytes of the journal of pending writes, fixed by the process that creates it. Default a quarter of `memory`, from 16 to 64 MiB. */
   journal?: Size | undefined
+  /** Directory of the append-only files of `durability: 'disk'`. Default: `dir` where that is on a disk, else /var/tmp/stratacache-<uid>. */
+  disk?: string | undefined
+  /** The largest value, in bytes as stored. Default 64 MiB. Above, `set` is refused with ERR_CACHE_VALUE. */
+  maxValue?: Size | undefined
   /** A batch of the write pipe has at most so many records. Default 2,048. */
   batchRecords?: number | undefined
   /** A batch of the write pipe has at most so many bytes. Default 4 MiB. */
@@ -38,6 +43,8 @@ export interface L2Settings {
   heartbeatMs: number
   /** Undefined: chosen by the memory. */
   journalBytes: number | undefined
+  disk: string | undefined
+  maxValueBytes: number
   batchRecords: number
   batchBytes: number
   batchDelayMs: number
@@ -51,6 +58,8 @@ export const DEFAULT_L2: L2Settings = {
   ttlMs: 0,
   heartbeatMs: 500,
   journalBytes: undefined,
+  disk: undefined,
+  maxValueBytes: 64 * 1024 * 1024,
   batchRecords: 2_048,
   batchBytes: 4 * 1024 * 1024,
   batchDelayMs: 0,
@@ -66,6 +75,8 @@ const FIELDS: Record<keyof L2Options, Parser> = {
   ttl: (given: Duration, name) => ({ ttlMs: positive(given, name) }),
   heartbeat: (given: Duration, name) => ({ heartbeatMs: within(positive(given, name), name, 50, 60_000) }),
   journal: (given: Size, name) => ({ journalBytes: within(parseSize(given, name), name, 1024 * 1024, 2 ** 34) }),
+  disk: (given: string, name) => ({ disk: parseText(given, name) }),
+  maxValue: (given: Size, name) => ({ maxValueBytes: within(parseSize(given, name), name, 65_536, 500 * 1024 * 1024) }),
   batchRecords: (given: number, name) => ({ batchRecords: within(given, name, 1, 65_536) }),
   batchBytes: (given: Size, name) => ({ batchBytes: within(parseSize(given, name), name, 1024, 256 * 1024 * 1024) }),
   batchDelay: (given: Duration, name) => ({ batchDelayMs: within(parseDuration(given, name), name, 0, 60_000) }),

@@ -4,10 +4,11 @@
  * A method that returns a promise never throws: misuse rejects. The hit path allocates nothing but
  * the promise, hence no async functions and no argument lists here.
  */
-import { type CacheEntry, toCacheEntry } from './entry'
-import type { L1View, Life } from './l1/table'
+import { type CacheEntry, type FoundEntry, toCacheEntry } from './entry'
+import type { L1Entry, L1View, Life } from './l1/table'
 import type { OptionsAt } from './options'
 import { callTerms, overTerms, readOptions, setTerms, type Terms } from './settings'
+import type { FarTier } from './sync/far-tier'
 import type { FarWrites } from './sync/far-writes'
 import type { Flights, LoadContext } from './sync/flights'
 import type { Duration } from './words/duration'
@@ -35,7 +36,7 @@ export interface SetItem extends SetOptions {
 export interface Shared {
   flights: Flights
   /** With Redis behind the table: all writes go through it, and reads that miss wait for others no longer than `patienceMs`. */
-  far: { writes: FarWrites; patienceMs: number } | undefined
+  far: { writes: FarWrites; tier: FarTier; patienceMs: number } | undefined
 }
 
 export class Namespace {
@@ -82,8 +83,9 @@ export class Namespace {
   getEntry<T = unknown>(key: string): Promise<CacheEntry<T>> {
     try {
       const entry = this.#view.entry(key)
-      if (this.#far === undefined || (entry !== undefined && !entry.isStale)) return Promise.resolve(toCacheEntry<T>(entry))
-      return this.#readBelow(key).then(() => toCacheEntry<T>(this.#view.entry(key)))
+      if (this.#far === undefined) return Promise.resolve(toCacheEntry<T>(entry))
+      const isThere = entry !== undefined && !entry.isStale
+      return (isThere ? this.#describe(key, entry) : this.#readBelow(key).then(() => this.#describe(key, this.#view.entry(key)))).then(toCacheEntry<T>)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -115,8 +117,8 @@ export class Namespace {
   /**
    * Stores a value and ends any load of the key that began before. `options` may be a bare ttl.
    *
-   * Resolves to the entry's new version, or to 0 when it was not stored: the condition did not
-   * hold, or the value finds no room. Rejects with ERR_CACHE_VALUE for undefined and whatever
+   * Resolves to the entry's new version (see `CacheEntry`), or to 0 when it was not stored: the condition did not
+   * hold, or without Redis the value finds no room. Rejects with ERR_CACHE_VALUE for undefined and whatever
    * else cannot be stored.
    */
   set(key: string, value: unknown, options?: SetOptions | Duration): Promise<number> {
@@ -210,14 +212,19 @@ export class Namespace {
     return this.#far === undefined ? this.#view.delete(key) : this.#far.writes.delete(this.#view, key, this.#terms)
   }
 
+  #describe(key: string, entry: L1Entry | undefined): Promise<FoundEntry | undefined> {
+    return this.#far!.tier.entry({ view: this.#view, key, terms: this.#terms }, entry)
+  }
+
   #readBelow(key: string): Promise<unknown> {
     return this.#shared.flights.read({ view: this.#view, key, terms: this.#terms }, this.#far!.patienceMs)
   }
 
   /** A new life for the value, wherever it is. */
   async #renew(key: string, terms: Terms, lifeOf: (hardLeftMs: number, ttlLeftMs: number) => Life): Promise<boolean> {
+    const startMs = performance.now()
     if (this.#view.entry(key) === undefined) await this.#readBelow(key)
-    return this.#far!.writes.renew(this.#view, key, terms, lifeOf)
+    return this.#far!.writes.renew(this.#view, key, terms, lifeOf, startMs)
   }
 
   #getOrSetCall<T>(call: GetOrSetCall<T>): Promise<T> {

@@ -34,7 +34,7 @@ const EVERY_WRITE = ['cache', 'namespace', 'getOrSet', 'set'] as const
 export type WriteMode = 'behind' | 'through' | 'around'
 
 /** What an acknowledged write survives. */
-export type Durability = 'journal' | 'l2' | 'replicated'
+export type Durability = 'journal' | 'disk' | 'l2' | 'replicated'
 
 /** Who may lead the host's traffic with Redis: a thread of some process, only a daemon, or nobody here. */
 export type CoordinatorOption = 'auto' | 'daemon' | 'off'
@@ -142,7 +142,7 @@ export const OPTIONS = {
     levels: ['set'],
     default: undefined as number | undefined,
     shownDefault: 'any',
-    doc: 'Stores only over the entry of this version, as `getEntry` gave it.',
+    doc: 'Stores only over the entry of this version, as `getEntry` gave it. With `redis` it is compared in Redis, so it holds across hosts.',
     parse: (given: number, name) => parseWhole(given, name, 1, Number.MAX_SAFE_INTEGER),
   }),
   /** The value's version at its source, such as a row's: Redis keeps the highest. Needs `redis`. */
@@ -183,12 +183,12 @@ export const OPTIONS = {
   }),
   /** What an acknowledged write survives. Default: by the write mode. */
   durability: option({
-    type: "'journal', 'l2' or 'replicated'",
+    type: "'journal', 'disk', 'l2' or 'replicated'",
     levels: EVERY_WRITE,
     default: undefined as Durability | undefined,
     shownDefault: '`journal` behind, else `l2`',
-    doc: 'What an acknowledged write survives. `journal`: the death of every process. `l2`: the primary has it. `replicated`: a replica has it.',
-    parse: (given: Durability, name): Durability | undefined => parseOneOf<Durability>(given, name, ['journal', 'l2', 'replicated']),
+    doc: 'What an acknowledged write survives. `journal`: the death of every process. `disk`: also a reboot, it is in an append-only file and synchronised (see `l2.disk`). `l2`: the primary has it. `replicated`: a replica has it; to be given to `createCache`.',
+    parse: (given: Durability, name): Durability | undefined => parseOneOf<Durability>(given, name, ['journal', 'disk', 'l2', 'replicated']),
   }),
   /** Who may lead the host's traffic with Redis. Default 'auto'. */
   coordinator: option({
@@ -219,11 +219,11 @@ export const OPTIONS = {
   }),
   /** Deadlines and sizes of the Redis side. */
   l2: option({
-    type: '{ softTimeout, hardTimeout, ttl, heartbeat, journal, batchRecords, batchBytes, batchDelay, closeTimeout, foreignWriters }',
+    type: '{ softTimeout, hardTimeout, ttl, heartbeat, journal, disk, maxValue, batchRecords, batchBytes, batchDelay, closeTimeout, foreignWriters }',
     levels: ['cache'],
     default: DEFAULT_L2 as L2Settings,
-    shownDefault: "{ softTimeout: '100ms', hardTimeout: '1s', heartbeat: '500ms', batchRecords: 2048, batchBytes: '4mb', batchDelay: 0, closeTimeout: '2s', foreignWriters: false }",
-    doc: 'Deadlines and sizes of the Redis side. `softTimeout`: of a read while a stale value could be served; `hardTimeout`: of every other wait; `ttl`: longest life in Redis; `journal`: bytes of pending writes (a quarter of `memory`, 16mb to 64mb); `batchDelay`: how long a write may wait for company.',
+    shownDefault: "{ softTimeout: '100ms', hardTimeout: '1s', heartbeat: '500ms', maxValue: '64mb', batchRecords: 2048, batchBytes: '4mb', batchDelay: 0, closeTimeout: '2s', foreignWriters: false }",
+    doc: 'Deadlines and sizes of the Redis side. `softTimeout`: of a read while a stale value could be served; `hardTimeout`: of every other wait; `ttl`: longest life in Redis; `journal`: bytes of pending writes (a quarter of `memory`, 16mb to 64mb), and as many again for values too large for it, which lie in files beside it; `disk`: directory of the append-only files of `durability: \'disk\'`, default `dir` where that is on a disk, else `/var/tmp/stratacache-<uid>`; `maxValue`: the largest value, from 64kb to 500mb; `batchDelay`: how long a write may wait for company.',
     parse: (given: L2Options, name): L2Settings => parseL2(given, name),
   }),
   /** What to do where no native binary loads: an in-process table, or throw. Default 'process'. */

@@ -5,8 +5,8 @@ import { createCache } from '../../src/index'
 import type { Question } from './questions'
 
 /** Who answered: this isolate's objects, the host's shared memory, somebody else's running load, our own load. */
-export type Tier = 'l0' | 'l1' | 'wait' | 'load'
-export const TIERS: readonly Tier[] = ['l0', 'l1', 'wait', 'load']
+export type Tier = 'l0' | 'l1' | 'l2' | 'wait' | 'load'
+export const TIERS: readonly Tier[] = ['l0', 'l1', 'l2', 'wait', 'load']
 
 export interface Answer { value: unknown; tier: Tier; loadMs: number }
 

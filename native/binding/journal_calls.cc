@@ -27,7 +27,7 @@ Napi::Value Listen(Call info) {
   return Napi::Boolean::New(info.Env(), !handle->is_closed() && handle->Listen(info[0]));
 }
 
-// answer(mark): kOut: result, version of a settled record of this isolate.
+// answer(mark): kOut: result, version of a settled record.
 Napi::Value AnswerOf(Call info) {
   JournalHandle* handle = HandleOf(info);
   if (handle->is_closed()) return info.Env().Undefined();
@@ -143,13 +143,15 @@ Napi::Value CloseBreaker(Call info) {
   return info.Env().Undefined();
 }
 
-// positions(seqs, epochs): reads kPartitions of each.
+// positions(seqs, epochs, servers): reads kPartitions of each.
 Napi::Value Positions(Call info) {
   JournalHandle* handle = HandleOf(info);
   if (handle->is_closed()) return info.Env().Undefined();
   auto seqs = info[0].As<Napi::Float64Array>(), epochs = info[1].As<Napi::Float64Array>();
+  auto servers = info[2].As<Napi::Float64Array>();
   const JournalHeader& h = handle->journal().header();
-  for (uint32_t p = 0; p < kPartitions && p < seqs.ElementLength() && p < epochs.ElementLength(); p++) {
+  for (uint32_t p = 0; p < kPartitions && p < seqs.ElementLength() && p < epochs.ElementLength() && p < servers.ElementLength(); p++) {
+    servers[p] = static_cast<double>(h.known_server[p].load(kRelaxed));
     const uint64_t bits = h.known_epoch[p].load(kRelaxed);
     double epoch;
     std::memcpy(&epoch, &bits, sizeof(epoch));
@@ -159,13 +161,15 @@ Napi::Value Positions(Call info) {
   return info.Env().Undefined();
 }
 
-// rememberPositions(seqs, epochs): false without the leadership.
+// rememberPositions(seqs, epochs, servers): false without the leadership.
 Napi::Value RememberPositions(Call info) {
   JournalHandle* handle = HandleOf(info);
   if (handle->is_closed() || handle->term() == 0) return Napi::Boolean::New(info.Env(), false);
   auto seqs = info[0].As<Napi::Float64Array>(), epochs = info[1].As<Napi::Float64Array>();
+  auto servers = info[2].As<Napi::Float64Array>();
   JournalHeader& h = handle->journal().header();
-  for (uint32_t p = 0; p < kPartitions && p < seqs.ElementLength() && p < epochs.ElementLength(); p++) {
+  for (uint32_t p = 0; p < kPartitions && p < seqs.ElementLength() && p < epochs.ElementLength() && p < servers.ElementLength(); p++) {
+    h.known_server[p].store(static_cast<uint64_t>(servers[p] > 0 ? servers[p] : 0), kRelaxed);
     const double epoch = epochs[p];
     uint64_t bits;
     std::memcpy(&bits, &epoch, sizeof(bits));
@@ -184,7 +188,11 @@ Napi::Value DeadLetters(Call info) {
   uint32_t n = 0;
   for (const DeadLetter& letter : ReadLetters(HandleOf(info)->journal())) {
     Napi::Object object = Napi::Object::New(env);
+    object.Set("id", static_cast<double>(letter.id));
     object.Set("timeMs", static_cast<double>(letter.time_ms));
+    object.Set("partition", letter.partition);
+    object.Set("softAtMs", static_cast<double>(letter.soft_at));
+    object.Set("hardAtMs", static_cast<double>(letter.hard_at));
     object.Set("op", static_cast<double>(letter.op));
     object.Set("codec", static_cast<double>(letter.codec));
     object.Set("namespace", letter.ns);
@@ -195,6 +203,13 @@ Napi::Value DeadLetters(Call info) {
     result[n++] = object;
   }
   return result;
+}
+
+// takeLetter(id): true for the one who took it.
+Napi::Value TakeOneLetter(Call info) {
+  const double id = NumberAt(info, 0);
+  const bool is_taken = !HandleOf(info)->is_closed() && id >= 0 && TakeLetter(HandleOf(info)->journal(), static_cast<uint64_t>(id));
+  return Napi::Boolean::New(info.Env(), is_taken);
 }
 
 // stats(): counters of the journal and sums over its lanes.
@@ -270,7 +285,7 @@ Napi::Value OpenJournal(Call info) {
       {"attach", Attach}, {"listen", Listen}, {"answer", AnswerOf}, {"await", Await}, {"announce", Announce}, {"isRoomy", IsRoomy},
       {"claimCoordinator", ClaimCoordinator}, {"campaign", Campaign}, {"resign", Resign}, {"term", Term}, {"resolve", Resolve}, {"settledMarks", SettledMarks},
       {"status", ReadStatus}, {"setStatus", WriteStatus}, {"mayTry", MayTry}, {"report", Report}, {"closeBreaker", CloseBreaker},
-      {"positions", Positions}, {"rememberPositions", RememberPositions}, {"deadLetters", DeadLetters}, {"stats", Stats}, {"close", Close},
+      {"positions", Positions}, {"rememberPositions", RememberPositions}, {"deadLetters", DeadLetters}, {"takeLetter", TakeOneLetter}, {"stats", Stats}, {"close", Close},
   };
   for (const auto& [name, function] : cold) result.Set(name, Napi::Function::New(env, function, name, handle));
   char id[20];

@@ -220,12 +220,19 @@ bool LaneOwner::IsRoomy() {
 
 JournalAnswer LaneOwner::AnswerOf(uint64_t raw) const {
   const Mark mark{raw};
-  // A lane this isolate has left is not overwritten by it; by others only if it was not used up.
-  if (lane_ == nullptr || mark.lane() != index_ || mark.position() + journal_.lane_bytes() < head_) return {raw, JournalResult::kNone, 0};
-  const JournalRecord& r = *journal_.RecordAt(index_, mark.position());
+  const JournalAnswer nothing{raw, JournalResult::kNone, 0};
+  const bool is_own = lane_ != nullptr && mark.lane() == index_;
+  if (is_own ? mark.position() + journal_.lane_bytes() < head_ : !IsSettled(journal_, raw)) return nothing;
+  if (mark.lane() >= journal_.geometry().lane_count) return nothing;
+  const JournalRecord& r = *journal_.RecordAt(mark.lane(), mark.position());
   const auto state = static_cast<RecordState>(r.state.load(kAcquire));  // SYNC(journal-state)
-  if (state != RecordState::kSettled) return {raw, JournalResult::kSuperseded, 0};
-  return {raw, static_cast<JournalResult>(r.result.load(kRelaxed)), r.result_version.load(kRelaxed)};
+  const JournalAnswer answer{raw, static_cast<JournalResult>(r.result.load(kRelaxed)), r.result_version.load(kRelaxed)};
+  if (!is_own) {
+    // SYNC(journal-reuse): another owner writes up to one record beyond the head it shows.
+    Fence(kAcquire);
+    if (mark.position() + journal_.lane_bytes() - journal_.max_record_bytes() < journal_.lane(mark.lane()).head.load(kRelaxed)) return nothing;
+  }
+  return state == RecordState::kSettled ? answer : JournalAnswer{raw, JournalResult::kSuperseded, 0};
 }
 
 size_t LaneOwner::TakeAnswers(JournalAnswer* out, size_t room) {

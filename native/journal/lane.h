@@ -57,7 +57,7 @@ class LaneOwner {
   uint64_t head() const { return head_; }
   bool has_lane() const { return lane_ != nullptr; }
   uint32_t index() const { return index_; }
-  // What became of a settled record of any lane this isolate had.
+  // What became of a settled record, of any lane.
   JournalAnswer AnswerOf(uint64_t mark) const;
 
   // From now on its answer is kept until TakeAnswers.

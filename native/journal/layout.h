@@ -13,7 +13,7 @@
 
 namespace strata {
 
-inline constexpr uint32_t kJournalVersion = 1;
+inline constexpr uint32_t kJournalVersion = 2;
 inline constexpr uint64_t kJournalMagic = 0x31304c4e524a5453u;  // "STJRNL01"
 inline constexpr uint32_t kPartitions = 257;
 inline constexpr uint32_t kMaxLanes = 4096;
@@ -38,6 +38,7 @@ struct Mark {
 //  80  u64 result version                   88  u32 ns epoch   92  u32 result
 //  96  u32 check        100 unused          104 namespace, key, value
 //
+// A codec with kCodecInFile says that the value lies in a file of its own, which the record's value names.
 // Bytes 8 to 63 and the body never change once the record is published; `check` is a hash of them. A filler has only
 // bytes and state, and takes what is left before the ring's end.
 enum class RecordState : uint32_t {
@@ -79,6 +80,7 @@ struct JournalRecord {
 };
 static_assert(sizeof(JournalRecord) == 104 && offsetof(JournalRecord, key_hash) == 56 &&
               offsetof(JournalRecord, host_version) == 64 && offsetof(JournalRecord, check) == 96);
+inline constexpr uint8_t kCodecInFile = 0x80;
 inline constexpr size_t kCheckedFrom = offsetof(JournalRecord, op), kCheckedTo = offsetof(JournalRecord, host_version);
 
 // ---- Lane: one line its owner writes, one the leader writes ---------------------------------------------------------
@@ -143,8 +145,9 @@ struct alignas(kPage) JournalHeader {
   alignas(kLine) Atomic<uint64_t> next_op[kPartitions];  // the op number the next record of the partition gets
   Atomic<uint64_t> known_seq[kPartitions];               // where the feed stood, for the next leader
   Atomic<uint64_t> known_epoch[kPartitions];             // bits of a double
+  Atomic<uint64_t> known_server[kPartitions];            // a number of the server that told, 0 = not known
 };
-static_assert(sizeof(JournalHeader) == 2 * kPage);
+static_assert(sizeof(JournalHeader) == 3 * kPage);
 
 constexpr uint64_t JournalFingerprint() {
   uint64_t hash = kJournalVersion;

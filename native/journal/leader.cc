@@ -11,6 +11,7 @@ namespace strata {
 namespace {
 
 constexpr uint64_t kPreparedNs = 5000000;  // how long a writer may be between prepare and commit before it has to redo
+constexpr uint64_t kPreparedInFileNs = 250000000;  // the same for a large value: copying it into the table takes its time
 constexpr size_t kTurn = 32;               // records of one lane before the next has its turn
 constexpr size_t kMaxMembers = 1u << 18;
 constexpr uint64_t kMaxOpNumber = uint64_t{1} << 53;
@@ -73,9 +74,10 @@ bool Leader::HasNoPrepared(IndexEntry& entry, bool may_block) {
   for (;;) {
     index_.Refresh(entry);
     if (entry.is_done || entry.is_orphan || entry.state != RecordState::kPrepared) return true;
-    if (PreciseNs() - entry.seen_ns > kPreparedNs) {
+    JournalRecord& record = *journal_.RecordAt(entry.lane, entry.position);
+    const uint64_t patience = (LoadField(record.codec) & kCodecInFile) != 0 ? kPreparedInFileNs : kPreparedNs;
+    if (PreciseNs() - entry.seen_ns > patience) {
       auto state = static_cast<uint32_t>(RecordState::kPrepared);
-      JournalRecord& record = *journal_.RecordAt(entry.lane, entry.position);
       if (record.state.compare_exchange_strong(state, static_cast<uint32_t>(RecordState::kCancelled), kAcqRel)) {  // SYNC(journal-state)
         journal_.Count(JournalCounter::timed_out);
       }

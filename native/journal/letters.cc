@@ -9,22 +9,27 @@
 namespace strata {
 namespace {
 
-//   0 u32 bytes   4 u32 check   8 u64 time   16 op  17 codec  18 u16 ns  20 u16 key  22 u16 reason  24 u32 value
-//  28 u32 kept    32 namespace, key, reason, value (kept bytes of it)
+//   0 u32 bytes   4 u32 check   8 u64 time   16 u64 soft at   24 u64 hard at
+//  32 op  33 codec  34 u16 ns  36 u16 key  38 u16 reason  40 u16 partition  42 unused  44 u32 value  48 u32 kept  52 unused
+//  56 namespace, key, reason, value (kept bytes of it)
+// A letter that was taken has a check of kTaken.
 struct LetterHead {
   uint32_t bytes, check;
-  uint64_t time_ms;
+  uint64_t time_ms, soft_at, hard_at;
   uint8_t op, codec;
-  uint16_t ns_bytes, key_bytes, reason_bytes;
-  uint32_t value_bytes, kept_bytes;
+  uint16_t ns_bytes, key_bytes, reason_bytes, partition, unused1;
+  uint32_t value_bytes, kept_bytes, unused2;
 };
-static_assert(sizeof(LetterHead) == 32);
+static_assert(sizeof(LetterHead) == 56);
+
+constexpr uint32_t kTaken = 0;
 
 constexpr size_t kMaxReason = 512;
 
 uint32_t CheckOf(const uint8_t* letter, size_t bytes) {
   const uint64_t hash = HashKey(0, 4, letter + 8, bytes - 8);
-  return static_cast<uint32_t>(hash ^ hash >> 32);
+  const auto check = static_cast<uint32_t>(hash ^ hash >> 32);
+  return check == kTaken ? 1 : check;
 }
 
 // The ring as bytes without a seam: a letter may go around the end.
@@ -58,8 +63,8 @@ void WriteLetter(Journal& journal, const JournalRecord& record, std::string_view
   const size_t bytes = (sizeof(LetterHead) + names + reason.size() + kept + 7) / 8 * 8;
   if (bytes > size) return;
   std::vector<uint8_t> letter(bytes);
-  LetterHead own{static_cast<uint32_t>(bytes), 0, WallMicroseconds() / 1000, record.op, record.codec, record.ns_bytes,
-                 record.key_bytes, static_cast<uint16_t>(reason.size()), record.value_bytes, kept};
+  LetterHead own{static_cast<uint32_t>(bytes), 0, WallMicroseconds() / 1000, record.soft_at, record.hard_at, record.op, record.codec,
+                 record.ns_bytes, record.key_bytes, static_cast<uint16_t>(reason.size()), record.partition, 0, record.value_bytes, kept, 0};
   const auto* body = reinterpret_cast<const uint8_t*>(&record + 1);
   uint8_t* at = letter.data() + sizeof(own);
   std::memcpy(at, body, names);
@@ -104,8 +109,8 @@ std::vector<DeadLetter> ReadLetters(const Journal& journal) {
     std::memcpy(bytes.data(), &again, sizeof(again));
     if (IsPlausible(again, own.bytes) && CheckOf(bytes.data(), bytes.size()) == check) {
       const char* text = reinterpret_cast<const char*>(bytes.data()) + sizeof(again);
-      DeadLetter letter{again.time_ms, static_cast<JournalOp>(again.op), again.codec, again.value_bytes,
-                        again.kept_bytes == again.value_bytes, {}, {}, {}, {}};
+      DeadLetter letter{at, again.time_ms, static_cast<JournalOp>(again.op), again.codec, again.partition, again.soft_at, again.hard_at,
+                        again.value_bytes, again.kept_bytes == again.value_bytes, {}, {}, {}, {}};
       letter.ns.assign(text, again.ns_bytes);
       letter.key.assign(text += again.ns_bytes, again.key_bytes);
       letter.reason.assign(text += again.key_bytes, again.reason_bytes);
@@ -115,6 +120,20 @@ std::vector<DeadLetter> ReadLetters(const Journal& journal) {
     at += own.bytes;
   }
   return letters;
+}
+
+bool TakeLetter(const Journal& journal, uint64_t id) {
+  JournalHeader& h = journal.header();
+  const uint64_t size = journal.geometry().letter_bytes;
+  const uint64_t head = h.letters_head.load(kAcquire);  // SYNC(journal-letters)
+  if (id % 8 != 0 || id >= head || head - id > size || id < h.letters_tail.load(kAcquire)) return false;
+  // In the ring's middle or at its end: 8 bytes of a letter never go around.
+  auto* check = reinterpret_cast<Atomic<uint32_t>*>(journal.letters() + id % size + offsetof(LetterHead, check));
+  uint32_t seen = check->load(kAcquire);
+  // Still there after its check was read: another letter in its place has another one.
+  Fence(kAcquire);
+  if (seen == kTaken || id < h.letters_tail.load(kAcquire)) return false;
+  return check->compare_exchange_strong(seen, kTaken, kAcqRel);
 }
 
 }  // namespace strata

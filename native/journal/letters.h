@@ -9,9 +9,12 @@
 namespace strata {
 
 struct DeadLetter {
+  uint64_t id = 0;  // names the letter for the life of the journal
   uint64_t time_ms = 0;  // wall clock
   JournalOp op = JournalOp::kSet;
   uint8_t codec = 0;
+  uint16_t partition = 0;
+  uint64_t soft_at = 0, hard_at = 0;  // as in the record
   uint32_t value_bytes = 0;
   bool has_value = false;  // values above a quarter of the ring are not kept
   std::string ns, key, reason, value;
@@ -22,5 +25,8 @@ void WriteLetter(Journal& journal, const JournalRecord& record, std::string_view
 
 // Those kept now, oldest first. Any process, any time.
 std::vector<DeadLetter> ReadLetters(const Journal& journal);
+
+// Takes the letter away from everybody. True for one caller alone, whatever the process.
+bool TakeLetter(const Journal& journal, uint64_t id);
 
 }  // namespace strata

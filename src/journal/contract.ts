@@ -56,8 +56,8 @@ export interface DrainedRecord {
   readonly key: string
   readonly partition: number
   readonly codec: number
-  /** The leader's own copy. */
-  readonly payload: Uint8Array
+  /** The leader's own copy. Undefined when it lay in a file that is gone or damaged: such a record can only be settled as dead. */
+  readonly payload: Uint8Array | undefined
   readonly condition: JournalWrite['condition']
   readonly expected: number
   readonly sourceVersion: number
@@ -97,9 +97,15 @@ export interface PendingWrite {
 
 /** Why and what Redis refused for good. */
 export interface DeadLetter {
+  /** Names it, for the life of the journal. */
+  id: number
   /** Wall clock. */
   timeMs: number
   op: number
+  partition: number
+  /** Ends of the lives on the clock of `nowMs`; 0 = never. */
+  softAtMs: number
+  hardAtMs: number
   codec: number
   namespace: string
   key: string
@@ -150,13 +156,42 @@ export interface HostStatus {
 export interface FeedPositions {
   seqs: Float64Array
   epochs: Float64Array
+  /** A number of the server that told, 0 = not known. */
+  servers: Float64Array
+}
+
+/** A write as it lies on the disk, for a host that has lost its journal. */
+export interface DiskRecord {
+  op: number
+  namespace: string
+  key: string
+  partition: number
+  codec: number
+  payload: Uint8Array
+  /** Ends of the lives on the wall clock, the only one that a reboot leaves; 0 = never. */
+  softAtMs: number
+  hardAtMs: number
+  /** As given to `commit`. */
+  order: number
+  mark: Mark
+  /** What the host knew when it was written: the partition's history and the highest version in it. */
+  epoch: number
+  floor: number
+  /** The same of the namespaces: the history of the control partition, and the namespace's fleet epoch in it. */
+  controlEpoch: number
+  fleetEpoch: number
+}
+
+export interface HostDisk {
+  /** Resolves when the record is on the disk. Rejects with ERR_CACHE_DISK when it is not by the deadline, or cannot be. */
+  append(record: DiskRecord, deadlineMs: number): Promise<void>
 }
 
 export interface Journal {
   readonly kind: 'shared' | 'process'
   /** 16 hex digits: the origin of the host's writes. */
   readonly hostId: string
-  /** Namespace, key and value together. */
+  /** Namespace, key and value together. What does not fit a lane lies in a file beside the journal. */
   readonly maxRecordBytes: number
   /** The clock of the host in whole milliseconds: monotonic, the same in all its processes. */
   nowMs(): number
@@ -173,6 +208,8 @@ export interface Journal {
   settledMarks(): Float64Array
   /** For records of this isolate. Undefined when `deadlineMs` (of performance.now) passed first. Never rejects. */
   settled(mark: Mark, deadlineMs: number): Promise<Settled | undefined>
+  /** What became of a record of any process, where that is still known. Undefined before it is settled. */
+  answerOf(mark: Mark): Settled | undefined
   /** Waits until everything this isolate has prepared so far is settled; false when the deadline passed first. */
   ownSettled(deadlineMs: number): Promise<boolean>
   /** After `prepare` gave 0: whether that record found room before the deadline. Others may take it again. */
@@ -209,6 +246,8 @@ export interface Journal {
   readonly status: HostStatus
   /** Oldest first. */
   deadLetters(): DeadLetter[]
+  /** Takes the letter away from everybody. True for one caller alone, whatever the process. */
+  takeLetter(id: number): boolean
   stats(): Record<string, number>
   /** Gives lane and leadership back; what is in the journal stays. `unlink` also removes the journal's name. */
   close(options?: { unlink?: boolean }): void

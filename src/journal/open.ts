@@ -14,7 +14,7 @@ export function defaultJournalBytes(memory: number): number {
  * Throws ERR_CACHE_NATIVE_MISSING, or ERR_CACHE_REGION when the file cannot be made or attached.
  */
 export function openJournal(kind: 'shared' | 'process', options: SharedJournalOptions): Journal {
-  if (kind === 'process') return new ProcessJournal({ bytes: options.bytes })
+  if (kind === 'process') return new ProcessJournal(options)
   // Loaded late: a process that never shares never loads the binary.
   const { openSharedJournal } = require('./shared-journal') as typeof import('./shared-journal')
   return openSharedJournal(options)

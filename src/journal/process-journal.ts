@@ -7,11 +7,13 @@ import type {
 import { bytesOf, isReplaceable, isPlain, type ProcessRecord } from './process-record'
 import { ProcessStatus } from './process-status'
 import { Waiters } from './waiters'
-import { PARTITIONS, lifeLeft, monotonicMs, numberOf, settledOf } from './words'
+import { DEFAULT_MAX_VALUE_BYTES, PARTITIONS, lifeLeft, monotonicMs, numberOf, settledOf } from './words'
 
 export interface ProcessJournalOptions {
   /** Room for records that are not settled, in bytes. */
   bytes: number
+  /** Largest record. Default 64 MiB. */
+  maxValueBytes?: number
 }
 
 /** What a record costs beside its bytes. */
@@ -34,10 +36,13 @@ export class ProcessJournal implements Journal {
   readonly #appendListeners = new Set<() => void>()
   readonly #letters: DeadLetter[] = []
   readonly #nextOp = new Float64Array(PARTITIONS).fill(1)
-  readonly #positions: FeedPositions = { seqs: new Float64Array(PARTITIONS), epochs: new Float64Array(PARTITIONS) }
+  readonly #positions: FeedPositions = { seqs: new Float64Array(PARTITIONS), epochs: new Float64Array(PARTITIONS), servers: new Float64Array(PARTITIONS) }
   readonly #counters = { prepared: 0, committed: 0, cancelled: 0, redone: 0, full: 0, drained: 0, coalesced: 0, settled: 0, timed_out: 0, dead_letters: 0, letters_dropped: 0, batches: 0, terms: 0 }
   #usedBytes = 0
+  /** Of records over half the journal, which have room of their own. */
+  #largeBytes = 0
   #wantedBytes = 0
+  #lastLetter = 0
   #lastMark: Mark = 0
   #settledMark: Mark = 1
   #batch: ProcessRecord[] | undefined
@@ -46,9 +51,9 @@ export class ProcessJournal implements Journal {
   #isWaking = false
   #isClosed = false
 
-  constructor({ bytes }: ProcessJournalOptions) {
+  constructor({ bytes, maxValueBytes = DEFAULT_MAX_VALUE_BYTES }: ProcessJournalOptions) {
     this.#bytes = bytes
-    this.maxRecordBytes = Math.floor(bytes / 2) - RECORD_BYTES
+    this.maxRecordBytes = Math.max(Math.floor(bytes / 2) - RECORD_BYTES, maxValueBytes)
     this.status = new ProcessStatus(() => this.#counters.terms, () => this.isLeading)
   }
 
@@ -70,7 +75,7 @@ export class ProcessJournal implements Journal {
       this.#counters.full++
       return 0
     }
-    this.#usedBytes += this.#wantedBytes
+    this.#take(this.#wantedBytes)
     const nowMs = this.nowMs()
     const softAtMs = write.life.ttlMs > 0 ? nowMs + Math.max(1, write.life.ttlMs) : 0
     const mark = ++this.#lastMark
@@ -113,6 +118,10 @@ export class ProcessJournal implements Journal {
   settled(mark: Mark, deadlineMs: number): Promise<Settled | undefined> {
     if (this.isSettled(mark) || this.#isClosed) return Promise.resolve(this.#answers.get(mark) ?? { result: 'unknown', version: 0 })
     return this.#waiters.waitFor(mark, deadlineMs)
+  }
+
+  answerOf(mark: Mark): Settled | undefined {
+    return this.isSettled(mark) ? this.#answers.get(mark) ?? { result: 'unknown', version: 0 } : undefined
   }
 
   async ownSettled(deadlineMs: number): Promise<boolean> {
@@ -216,22 +225,30 @@ export class ProcessJournal implements Journal {
     return true
   }
 
-  rememberPositions({ seqs, epochs }: FeedPositions): void {
+  rememberPositions({ seqs, epochs, servers }: FeedPositions): void {
     if (!this.isLeading) return
     this.#positions.seqs.set(seqs)
     this.#positions.epochs.set(epochs)
+    this.#positions.servers.set(servers)
   }
 
   knownPositions(): FeedPositions {
-    return { seqs: this.#positions.seqs.slice(), epochs: this.#positions.epochs.slice() }
+    const { seqs, epochs, servers } = this.#positions
+    return { seqs: seqs.slice(), epochs: epochs.slice(), servers: servers.slice() }
   }
 
   deadLetters(): DeadLetter[] {
     return [...this.#letters]
   }
 
+  takeLetter(id: number): boolean {
+    const index = this.#letters.findIndex((letter) => letter.id === id)
+    if (index >= 0) this.#letters.splice(index, 1)
+    return index >= 0
+  }
+
   stats(): Record<string, number> {
-    return { ...this.#counters, pending_bytes: this.#usedBytes, pending_records: this.#records.size }
+    return { ...this.#counters, pending_bytes: this.#usedBytes + this.#largeBytes, pending_records: this.#records.size }
   }
 
   close(): void {
@@ -243,7 +260,17 @@ export class ProcessJournal implements Journal {
   }
 
   #isRoomy(): boolean {
+    if (this.#isLarge(this.#wantedBytes)) return this.#largeBytes === 0 || this.#largeBytes + this.#wantedBytes <= Math.max(this.#bytes, this.maxRecordBytes)
     return this.#usedBytes + this.#wantedBytes <= this.#bytes
+  }
+
+  #isLarge(bytes: number): boolean {
+    return bytes > this.#bytes / 2
+  }
+
+  #take(bytes: number): void {
+    if (this.#isLarge(Math.abs(bytes))) this.#largeBytes += bytes
+    else this.#usedBytes += bytes
   }
 
   /** From the oldest on; up to a record that a writer still holds. */
@@ -323,7 +350,7 @@ export class ProcessJournal implements Journal {
         break
       }
       this.#records.delete(record.mark)
-      this.#usedBytes -= record.bytes
+      this.#take(-record.bytes)
     }
     for (let mark = this.#settledMark; mark < next; mark++) {
       this.#waiters.answer(mark, this.#answers.get(mark) ?? { result: 'superseded', version: 0 })
@@ -332,9 +359,9 @@ export class ProcessJournal implements Journal {
     this.#waiters.look()
   }
 
-  #bury({ write, payload }: ProcessRecord, reason: string): void {
-    const { op, codec, namespace, key } = write
-    this.#letters.push({ timeMs: Date.now(), op, codec, namespace, key, reason, bytes: payload.length, payload })
+  #bury({ write, payload, softAtMs, hardAtMs }: ProcessRecord, reason: string): void {
+    const { op, codec, namespace, key, partition } = write
+    this.#letters.push({ id: this.#lastLetter++, timeMs: Date.now(), op, codec, partition, softAtMs, hardAtMs, namespace, key, reason, bytes: payload.length, payload })
     this.#counters.dead_letters++
     if (this.#letters.length <= MAX_LETTERS) return
     this.#letters.shift()

@@ -2,14 +2,16 @@
 import { loadNative } from '../l1/native'
 import type { NativeJournal } from '../l1/native-journal'
 import { callNative } from '../l1/shared-isolate'
+import { bytesOf } from '../wire/codec'
 import { CacheError, misuse } from '../words/errors'
 import type {
   DeadLetter, DrainedBatch, DrainedRecord, FeedPositions, Journal, JournalWrite, Mark, PendingWrite, RecordResult, Settled,
 } from './contract'
 import { readBatch } from './drained'
 import { SharedStatus } from './shared-status'
+import { bytesNamed, IN_FILE, ValueFiles } from './value-files'
 import { Waiters } from './waiters'
-import { PARTITIONS, lifeLeft, monotonicMs, numberOf, settledOf } from './words'
+import { DEFAULT_MAX_VALUE_BYTES, PARTITIONS, lifeLeft, monotonicMs, numberOf, settledOf } from './words'
 
 export interface SharedJournalOptions {
   /** Of the cache; the file is `<name>.journal.<layout>.<n>` beside the region. */
@@ -22,6 +24,8 @@ export interface SharedJournalOptions {
   lanes?: number
   /** Bytes of the dead letters. Default 256 KiB. */
   letterBytes?: number
+  /** Largest record. Default 64 MiB. */
+  maxValueBytes?: number
 }
 
 // The mailbox (native/binding/journal_handle.h).
@@ -40,6 +44,8 @@ const CLOSED = -3
 
 /** Batches of nothing but superseded records are settled without being returned; then the next one is looked for. */
 const DRAINS = 16
+/** For the files of records that were replaced or left behind. */
+const SWEEP_MS = 5_000
 
 /** Throws ERR_CACHE_NATIVE_MISSING, or ERR_CACHE_REGION when the file cannot be made or attached. */
 export function openSharedJournal(options: SharedJournalOptions): SharedJournal {
@@ -57,10 +63,16 @@ export class SharedJournal implements Journal {
   readonly #native: NativeJournal
   readonly #box: Float64Array
   readonly #marks: Float64Array
+  readonly #files: ValueFiles
   readonly #waiters = new Waiters()
   readonly #appendListeners = new Set<() => void>()
   #onElected: ((term: number) => void) | undefined
   #lastMark: Mark = 0
+  /** Of the value that found no room in files. */
+  #wantedBytes = 0
+  #sweeping: NodeJS.Timeout | undefined
+  /** The batch has values that lie in files. */
+  #hasFiles = false
   #isClosed = false
 
   constructor(options: SharedJournalOptions) {
@@ -81,7 +93,8 @@ export class SharedJournal implements Journal {
     this.hostId = native.hostId
     this.path = native.path
     this.warnings = native.warnings.split('\n').filter((line) => line !== '')
-    this.maxRecordBytes = native.maxRecordBytes
+    this.maxRecordBytes = Math.max(native.maxRecordBytes, options.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES)
+    this.#files = new ValueFiles(native.path, native.hostId, Math.max(options.bytes, this.maxRecordBytes), (mark) => native.isSettled(mark))
     this.status = new SharedStatus(native, this.#box.subarray(OUT))
     native.listen(() => this.#onEvent())
   }
@@ -91,18 +104,31 @@ export class SharedJournal implements Journal {
   }
 
   prepare(write: JournalWrite): Mark {
+    const mark = this.#prepare(write, write.codec, write.payload)
+    return mark === -1 ? this.#prepareInFile(write) : mark
+  }
+
+  #prepare(write: JournalWrite, codec: number, payload: string | Uint8Array): Mark {
     const box = this.#box
     box[OP] = write.op
-    box[CODEC] = write.codec
+    box[CODEC] = codec
     box[CONDITION] = write.condition
     box[PARTITION] = write.partition
     box[TTL] = write.life.ttlMs
     box[GRACE] = write.life.graceMs
     box[EXPECTED] = write.expected
     box[SOURCE] = write.sourceVersion
-    const mark = this.#native.prepare(write.namespace, write.key, write.payload)
+    const mark = this.#native.prepare(write.namespace, write.key, payload)
     if (mark > 0) this.#lastMark = mark
     else if (mark < -1) throw this.#refusal(mark, write.key)
+    return mark
+  }
+
+  #prepareInFile(write: JournalWrite): Mark {
+    const bytes = bytesOf(write.codec, write.payload)
+    if (Buffer.byteLength(write.namespace) + Buffer.byteLength(write.key) + bytes.length > this.maxRecordBytes) return -1
+    const mark = this.#files.place(bytes, (reference) => this.#prepare(write, write.codec | IN_FILE, reference), (given) => this.cancel(given))
+    this.#wantedBytes = mark === 0 ? bytes.length : 0
     return mark
   }
 
@@ -137,6 +163,12 @@ export class SharedJournal implements Journal {
     return answer
   }
 
+  answerOf(mark: Mark): Settled | undefined {
+    if (this.#isClosed || !this.#native.isSettled(mark)) return undefined
+    this.#native.answer(mark)
+    return settledOf(this.#box[OUT]!, this.#box[OUT + 1]!)
+  }
+
   async ownSettled(deadlineMs: number): Promise<boolean> {
     return this.#lastMark === 0 || (await this.settled(this.#lastMark, deadlineMs)) !== undefined
   }
@@ -145,17 +177,21 @@ export class SharedJournal implements Journal {
     const isRoomy = (): boolean => {
       if (this.#isClosed) return true
       this.#native.announce()
-      return this.#native.isRoomy()
+      return this.#native.isRoomy() && (this.#wantedBytes === 0 || this.#files.isRoomy(this.#wantedBytes))
     }
     return this.#waiters.waitForRoom(isRoomy, deadlineMs)
   }
 
   pending(namespace: string, key: string): PendingWrite | undefined {
-    const payload = this.#native.pending(namespace, key)
-    if (payload === undefined) return undefined
+    const found = this.#native.pending(namespace, key)
+    if (found === undefined) return undefined
     const box = this.#box
+    const isInFile = (box[OUT + 1]! & IN_FILE) !== 0
+    const mark = box[OUT + 2]!
+    const payload = isInFile ? this.#files.read(mark, found) : found
+    if (payload === undefined) return undefined
     return {
-      op: box[OUT] as JournalWrite['op'], codec: box[OUT + 1]!, payload, mark: box[OUT + 2]!,
+      op: box[OUT] as JournalWrite['op'], codec: box[OUT + 1]! & ~IN_FILE, payload, mark,
       life: lifeLeft(box[OUT + 3]!, box[OUT + 4]!, this.nowMs()), hostVersion: box[OUT + 5]!,
       condition: box[OUT + 6] as JournalWrite['condition'], sourceVersion: box[OUT + 7]!,
     }
@@ -167,6 +203,7 @@ export class SharedJournal implements Journal {
 
   campaign(onElected: (term: number) => void): void {
     this.#onElected = onElected
+    this.#sweeping ??= setInterval(() => this.#sweep(), SWEEP_MS).unref()
     this.#native.campaign()
   }
 
@@ -218,22 +255,32 @@ export class SharedJournal implements Journal {
       answers[at++] = answer.version
       if (answer.result === 'dead') reasons.push(answer.reason ?? '')
     }
-    return this.#native.settle(answers.subarray(0, at), reasons) === 1
+    const isOver = this.#native.settle(answers.subarray(0, at), reasons) === 1
+    if (isOver && this.#hasFiles) this.#sweep()
+    return isOver
   }
 
-  rememberPositions({ seqs, epochs }: FeedPositions): void {
-    this.#native.rememberPositions(seqs, epochs)
+  rememberPositions({ seqs, epochs, servers }: FeedPositions): void {
+    this.#native.rememberPositions(seqs, epochs, servers)
   }
 
   knownPositions(): FeedPositions {
     const seqs = new Float64Array(PARTITIONS)
     const epochs = new Float64Array(PARTITIONS)
-    this.#native.positions(seqs, epochs)
-    return { seqs, epochs }
+    const servers = new Float64Array(PARTITIONS)
+    this.#native.positions(seqs, epochs, servers)
+    return { seqs, epochs, servers }
   }
 
   deadLetters(): DeadLetter[] {
-    return this.#native.deadLetters()
+    return this.#native.deadLetters().map(({ payload, ...letter }) => {
+      if ((letter.codec & IN_FILE) === 0) return payload === undefined ? letter : { ...letter, payload }
+      return { ...letter, codec: letter.codec & ~IN_FILE, bytes: payload === undefined ? letter.bytes : bytesNamed(payload) }
+    })
+  }
+
+  takeLetter(id: number): boolean {
+    return this.#native.takeLetter(id)
   }
 
   stats(): Record<string, number> {
@@ -243,6 +290,7 @@ export class SharedJournal implements Journal {
   close(options?: { unlink?: boolean }): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    clearInterval(this.#sweeping)
     this.#appendListeners.clear()
     this.#onElected = undefined
     this.#native.close(options?.unlink === true)
@@ -254,7 +302,19 @@ export class SharedJournal implements Journal {
     const meta = new Float64Array(count * this.#native.recordNumbers)
     const body = Buffer.allocUnsafeSlow(this.#box[OUT]!)
     this.#native.fill(meta, body)
-    return { records: readBatch(meta, body, this.#native.recordNumbers), isResend }
+    const records = readBatch(meta, body, this.#native.recordNumbers)
+    this.#hasFiles = false
+    for (const [i, record] of records.entries()) {
+      if ((record.codec & IN_FILE) === 0) continue
+      this.#hasFiles = true
+      records[i] = { ...record, codec: record.codec & ~IN_FILE, payload: this.#files.read(record.mark, record.payload!) }
+    }
+    return { records, isResend }
+  }
+
+  /** Files that nobody waits for the room of: the leader removes them. */
+  #sweep(): void {
+    if (!this.#isClosed && this.isLeading) this.#files.sweep()
   }
 
   /** Elections, appends and answers come as one kind of event; each is looked for. */

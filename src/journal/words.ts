@@ -8,6 +8,7 @@ export const BREAKER_WORDS = ['closed', 'open', 'probe'] as const
 export const BREAKER_DEFAULTS: BreakerLimits = { failures: 5, firstOpenMs: 500, maxOpenMs: 10_000 }
 
 export const PARTITIONS = 257
+export const DEFAULT_MAX_VALUE_BYTES = 64 * 1024 * 1024
 
 export function numberOf(result: ResultName): number {
   return RESULTS.indexOf(result) + 1

@@ -33,17 +33,33 @@ export interface NativeJournal {
   assign(indices: Float64Array): boolean
   settle(answers: Float64Array, reasons: readonly string[]): number
   sleep(): boolean
-  positions(seqs: Float64Array, epochs: Float64Array): void
-  rememberPositions(seqs: Float64Array, epochs: Float64Array): boolean
+  positions(seqs: Float64Array, epochs: Float64Array, servers: Float64Array): void
+  rememberPositions(seqs: Float64Array, epochs: Float64Array, servers: Float64Array): boolean
 
   status(): void
   setStatus(which: number, value: number): boolean
   mayTry(): number
   report(isGood: boolean, failures: number, firstOpenMs: number, maxOpenMs: number): void
   closeBreaker(): void
-  deadLetters(): { timeMs: number; op: number; codec: number; namespace: string; key: string; reason: string; bytes: number; payload?: Buffer }[]
+  deadLetters(): NativeLetter[]
+  takeLetter(id: number): boolean
   stats(): Record<string, number>
   close(unlink: boolean): void
+}
+
+export interface NativeLetter {
+  id: number
+  timeMs: number
+  op: number
+  codec: number
+  partition: number
+  softAtMs: number
+  hardAtMs: number
+  namespace: string
+  key: string
+  reason: string
+  bytes: number
+  payload?: Buffer
 }
 
 export interface NativeJournalOptions {

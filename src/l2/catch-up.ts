@@ -46,6 +46,8 @@ export class CatchUp {
     if (last !== undefined) requests.get(partitions.at(-1)!)!.push(last)
     const answers = await this.#nodes.send(requests, deadlineMs)
     const told: Told = { states: new Map(), runIds: new Map(), time: undefined, failure: undefined }
+    const lastAnswer = last === undefined ? undefined : answers.get(partitions.at(-1)!)!.at(-1)
+    if (lastAnswer instanceof Failure) told.failure = lastAnswer
     const runIdByLink = new Map<unknown, string>()
     for (const [partition, got] of answers) {
       if (requests.get(partition)!.length >= 3) {
@@ -72,14 +74,15 @@ export class CatchUp {
     return logs
   }
 
-  /** Fleet epochs of all namespaces that have one. Creates the control partition where it is missing. */
-  async namespaces(seqFloor: number, deadlineMs: number): Promise<{ state: PartitionState; epochs: Map<string, number> } | undefined> {
+  /** Fleet epochs of all namespaces that have one. Creates the control partition where it is missing. Undefined: no sense in the answers. */
+  async namespaces(seqFloor: number, deadlineMs: number): Promise<{ state: PartitionState; epochs: Map<string, number> } | Failure | undefined> {
     const key = this.#settings.names.state(CONTROL_PARTITION)
     const make = buildBatch(CONTROL_PARTITION, [], seqFloor, this.#settings).request
     const requests: Request[] = [['SCRIPT', 'LOAD', WRITE.text], make, ['HGETALL', key]]
     const answers = (await this.#nodes.send(new Map([[CONTROL_PARTITION, requests]]), deadlineMs)).get(CONTROL_PARTITION)!
     const fields = answers[2]
-    if (!Array.isArray(fields)) return undefined
+    const failed = answers.find((answer) => answer instanceof Failure) as Failure | undefined
+    if (!Array.isArray(fields)) return failed
     const epochs = new Map<string, number>()
     const own: Record<string, unknown> = Object.create(null)
     for (let index = 0; index + 1 < fields.length; index += 2) {
@@ -88,7 +91,7 @@ export class CatchUp {
       else own[name] = fields[index + 1]
     }
     const state = readState([own['n'] ?? null, own['e'] ?? null])
-    return state === undefined || state === 'garbled' ? undefined : { state, epochs }
+    return state === undefined || state === 'garbled' ? failed : { state, epochs }
   }
 }
 

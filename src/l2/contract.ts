@@ -158,7 +158,7 @@ export interface PartitionOutcome {
 }
 
 export interface WriteOptions {
-  /** Waits until so many replicas have the writes, or the deadline passes. Default 0. */
+  /** Waits until so many replicas have the writes, for a while: `PartitionOutcome.replicas` tells. Default 0. */
   replicas?: number
 }
 
@@ -215,6 +215,8 @@ export interface FeedListener {
 export interface Positions {
   seqs: Float64Array
   epochs: Float64Array
+  /** A number of the server that told, 0 = not known. */
+  servers: Float64Array
 }
 
 export interface FeedOptions {
@@ -226,10 +228,13 @@ export interface FeedOptions {
   missedHeartbeats?: number
   /** Where a former leader stood. Default: nothing known, start from the present without doubt. */
   from?: Positions
-  /** `runId` of the former leader's feed. */
-  runId?: string
   /** Messages replayed at most per partition; what is further back is doubted. Default 4096. */
   replayMessages?: number
+}
+
+export interface FarHistory {
+  /** Changes after `seq`, in order. 'gone': the log does not reach back. 'over': the history of that epoch has ended. Undefined: Redis does not answer. */
+  changesSince(partition: number, epoch: number, seq: number, deadlineMs: number): Promise<readonly Change[] | 'gone' | 'over' | undefined>
 }
 
 export interface Feed {

@@ -14,10 +14,11 @@ import { ALL_PARTITIONS, CatchUp, type Told } from './catch-up'
 import { monotonicMs, ServerClock } from './clock'
 import type { FarConfig, Feed, FeedListener, FeedOptions, LinkState, Positions } from './contract'
 import { CONTROL_PARTITION } from './contract'
-import type { Failure } from './driver-errors'
+import { denied, Failure, isUnnamedDenial } from './driver-errors'
 import { decodeMessage, encodeHeartbeat } from './message'
 import { Names } from './names'
 import { Nodes } from './nodes'
+import { missingPermissions } from './permissions'
 import { type PartitionState, Sequencer } from './sequencer'
 import { Subscriber } from './subscriber'
 
@@ -27,6 +28,8 @@ const REPLAY_MESSAGES = 4096
 const CLUSTER_GRACE_MS = 100
 const CATCH_UP_MS = 1500
 const CATCH_UP_PAUSE_MS = 50
+/** What a permission is missing for is not tried again at once: logs fill. */
+const DENIED_PAUSE_MS = 5000
 const LOG_CAP = 1024
 
 interface Beat {
@@ -47,12 +50,15 @@ export class RedisFeed implements Feed {
   readonly #names: Names
   readonly #clock: ServerClock
   readonly #runIds = new Map<number, string>()
+  readonly #servers: Float64Array
   readonly #behind = new Set<number>()
   readonly #counts = { heartbeats: 0, missedHeartbeats: 0, resubscriptions: 0, catchUps: 0, garbled: 0 }
   #beat: Beat | undefined
   #lastCounter = 0
   #missed = 0
   #timer: NodeJS.Timeout | undefined
+  /** A permission is missing; 0 = none that we know of. */
+  #deniedUntilMs = 0
   #isCatchingUp = false
   #isSynced = false
   #isStopped = false
@@ -70,7 +76,7 @@ export class RedisFeed implements Feed {
     const settings: BatchSettings = { config, names: this.#names, origin: options.origin, logCap: LOG_CAP, tombstoneMs: 0 }
     this.#catchUp = new CatchUp(this.#nodes, settings)
     this.#sequencer = new Sequencer(listener, options.from)
-    if (options.runId !== undefined && options.runId !== '') for (const partition of ALL_PARTITIONS) this.#runIds.set(partition, options.runId)
+    this.#servers = options.from?.servers.slice() ?? new Float64Array(ALL_PARTITIONS.length)
     this.#subscriber = new Subscriber(config, this.#names.channel, this.#nodes, {
       onMessage: (bytes) => this.#hear(bytes),
       onSubscribed: () => {
@@ -104,7 +110,7 @@ export class RedisFeed implements Feed {
   }
 
   positions(): Positions {
-    return this.#sequencer.positions()
+    return { ...this.#sequencer.positions(), servers: this.#servers.slice() }
   }
 
   stats(): Record<string, number> {
@@ -135,7 +141,7 @@ export class RedisFeed implements Feed {
   // ---- heartbeat
 
   async #heartbeat(): Promise<void> {
-    if (!this.#subscriber.isSubscribed || this.#isStopped) return
+    if (!this.#subscriber.isSubscribed || this.#isStopped || performance.now() < this.#deniedUntilMs) return
     if (this.#beat !== undefined && !this.#beat.isBack) {
       this.#counts.missedHeartbeats++
       if (++this.#missed >= (this.#options.missedHeartbeats ?? MISSED)) return this.#giveUp()
@@ -147,14 +153,19 @@ export class RedisFeed implements Feed {
     const publish = ['PUBLISH', this.#names.channel, encodeHeartbeat(this.#options.origin, beat.counter)] as const
     const deadlineMs = performance.now() + (this.#options.heartbeatMs ?? HEARTBEAT_MS)
     const told = await this.#catchUp.states(ALL_PARTITIONS, deadlineMs, this.#nodes.isCluster ? undefined : publish)
-    if (this.#isStopped || beat !== this.#beat || told.failure !== undefined) return
+    if (this.#isStopped || beat !== this.#beat) return
+    if (told.failure !== undefined) return this.#noteDenial(told.failure)
+    if (this.#deniedUntilMs > 0 && !this.#nodes.isCluster) this.#mark(ALL_PARTITIONS)
     if (this.#clock.learnTime(beat.sentMs, told.time)) this.#listener.onClock(this.#clock.offsetMs)
     this.#checkServers(told)
     beat.states = told.states
     if (this.#nodes.isCluster) {
       await new Promise((resolve) => setTimeout(resolve, CLUSTER_GRACE_MS))
       if (this.#isStopped || beat !== this.#beat) return
-      await this.#nodes.send(new Map([[CONTROL_PARTITION, [publish]]]), performance.now() + (this.#options.heartbeatMs ?? HEARTBEAT_MS))
+      const sent = await this.#nodes.send(new Map([[CONTROL_PARTITION, [publish]]]), performance.now() + (this.#options.heartbeatMs ?? HEARTBEAT_MS))
+      const answer = sent.get(CONTROL_PARTITION)![0]
+      if (answer instanceof Failure) this.#noteDenial(answer)
+      else if (this.#deniedUntilMs > 0) this.#mark(ALL_PARTITIONS)
     } else if (beat.isBack) this.#compare(beat)
   }
 
@@ -178,6 +189,22 @@ export class RedisFeed implements Feed {
     if (Number.isNaN(this.#heardMs)) return
     this.#listener.onHeard(this.#heardMs)
     this.#heardMs = Number.NaN
+  }
+
+  /** Without a permission nothing works, but the connection is well: it is told once, and tried again after a while. */
+  #noteDenial(failure: Failure): void {
+    if (failure.class_ !== 'permanent' || this.#isStopped) return
+    const isNew = this.#deniedUntilMs === 0
+    this.#deniedUntilMs = performance.now() + DENIED_PAUSE_MS
+    this.#beat = undefined
+    this.#missed = 0
+    this.#isSynced = false
+    if (isNew) this.#setLink('lost', failure)
+  }
+
+  async #named(failure: Failure, deadlineMs: number): Promise<Failure> {
+    const missing = isUnnamedDenial(failure) ? await missingPermissions(this.#nodes, this.#names, deadlineMs) : []
+    return missing.length === 0 ? failure : denied(this.#nodes.host, missing)
   }
 
   /** No event tells of a dead connection. Either one may be it: both are made anew. */
@@ -205,13 +232,14 @@ export class RedisFeed implements Feed {
         this.#behind.clear()
         if (await this.#once(partitions)) continue
         for (const partition of partitions) this.#behind.add(partition)
-        await new Promise((resolve) => setTimeout(resolve, CATCH_UP_PAUSE_MS))
+        await new Promise((resolve) => setTimeout(resolve, this.#deniedUntilMs > 0 ? DENIED_PAUSE_MS : CATCH_UP_PAUSE_MS))
       }
     } finally {
       this.#isCatchingUp = false
     }
     if (this.#behind.size > 0 || !this.#subscriber.isSubscribed || this.#isStopped) return
     this.#isSynced = true
+    this.#deniedUntilMs = 0
     this.#setLink('connected')
     this.#tellHeard()
   }
@@ -225,6 +253,7 @@ export class RedisFeed implements Feed {
     const askedMs = monotonicMs()
     const told = await this.#catchUp.states(partitions, deadlineMs)
     if (this.#isStopped) return true
+    if (told.failure !== undefined) this.#noteDenial(told.failure)
     if (this.#clock.learnTime(askedMs, told.time)) this.#listener.onClock(this.#clock.offsetMs)
     this.#checkServers(told)
     const replays = new Map<number, number>()
@@ -259,7 +288,8 @@ export class RedisFeed implements Feed {
   /** The control partition as it is, where its messages cannot tell. */
   async #readNamespaces(deadlineMs: number, isDoubted = false): Promise<boolean> {
     const namespaces = await this.#catchUp.namespaces(this.#sequencer.seqOf(CONTROL_PARTITION), deadlineMs)
-    if (namespaces === undefined) return false
+    if (namespaces instanceof Failure) this.#noteDenial(await this.#named(namespaces, deadlineMs))
+    if (namespaces === undefined || namespaces instanceof Failure) return false
     if (this.#isStopped) return true
     const verdict = this.#sequencer.judge(CONTROL_PARTITION, namespaces.state)
     const why = verdict === 'epoch' ? 'reset' : 'state'
@@ -276,9 +306,11 @@ export class RedisFeed implements Feed {
     const changed: number[] = []
     for (const [partition, runId] of runIds) {
       if (runId === '') continue
-      const before = this.#runIds.get(partition)
       this.#runIds.set(partition, runId)
-      if (before !== undefined && before !== runId) changed.push(partition)
+      const before = this.#servers[partition]!
+      const server = numberOf(runId)
+      this.#servers[partition] = server
+      if (before !== 0 && before !== server) changed.push(partition)
     }
     if (changed.length === 0) return
     if (changed.length === ALL_PARTITIONS.length) this.#listener.onDoubt(-1, 'server')
@@ -289,4 +321,9 @@ export class RedisFeed implements Feed {
       if (this.#sequencer.judge(partition, state) === 'replay' && partition !== CONTROL_PARTITION) this.#sequencer.adopt(partition, state)
     }
   }
+}
+
+/** Of a server's id, for what is kept as numbers: 48 bits of it, never 0. */
+function numberOf(runId: string): number {
+  return Number.parseInt(runId.slice(0, 12), 16) || 1
 }

@@ -22,7 +22,7 @@ export class Sequencer {
   readonly #held = new Map<number, Message[]>()
   readonly counts = { messages: 0, duplicates: 0, gaps: 0, heldBack: 0, doubts: 0, replayed: 0 }
 
-  constructor(listener: FeedListener, from?: Positions) {
+  constructor(listener: FeedListener, from?: Omit<Positions, 'servers'>) {
     this.#listener = listener
     if (from !== undefined) {
       this.#seqs.set(from.seqs)
@@ -30,7 +30,7 @@ export class Sequencer {
     }
   }
 
-  positions(): Positions {
+  positions(): Omit<Positions, 'servers'> {
     return { seqs: this.#seqs.slice(), epochs: this.#epochs.slice() }
   }
 

@@ -33,6 +33,8 @@ const MAX_ENTRIES = 512
 const MAX_BYTES = 1024 * 1024
 const MAX_ROUND_BYTES = 16 * 1024 * 1024
 const REDIRECT_PAUSE_MS = 20
+/** Heartbeats use the same connection. */
+const MAX_WAIT_MS = 300
 const MAX_SCRIPT_LOADS = 3
 
 interface Job {
@@ -220,8 +222,8 @@ export class Writer implements FarWriter {
       const link = this.#nodes.linkOf(outcome.partition)
       if (!seen.has(link)) {
         seen.set(link, outcome.partition)
-        // WAIT blocks the connection: it ends in time for its answer to arrive.
-        requests.set(outcome.partition, [['WAIT', replicas, Math.max(1, Math.floor((deadlineMs - performance.now()) * 0.9))]])
+        // WAIT blocks the connection: it ends soon, and in time for its answer to arrive.
+        requests.set(outcome.partition, [['WAIT', replicas, Math.max(1, Math.min(MAX_WAIT_MS, Math.floor((deadlineMs - performance.now()) * 0.9)))]])
       }
     }
     const answers = await this.#nodes.send(requests, deadlineMs)

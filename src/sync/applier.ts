@@ -14,6 +14,7 @@ export interface ApplierOptions {
   /** What is done when changes may have been missed. */
   onReconnect: 'replay' | 'revalidate' | 'flush' | 'keep'
   onLink(state: LinkState, error: CacheError | undefined): void
+  onHeard?(): void
 }
 
 interface Deferred {
@@ -82,12 +83,15 @@ export class Applier implements FeedListener {
   onHeard(sinceMs: number): void {
     this.#journal.status.lastHeardMs = sinceMs
     this.#journal.status.breaker.report(true)
+    this.#options.onHeard?.()
   }
 
   onLink(state: LinkState, error?: CacheError): void {
     this.#journal.status.link = state
     if (state === 'lost') this.#wasLost = true
     if (state === 'connected') this.#journal.status.lastHeardMs = this.#journal.nowMs()
+    // Nobody needs to wait for the next probe.
+    if (state === 'connected') this.#journal.status.breaker.close()
     if (state === 'connected' && this.#wasLost) {
       this.#wasLost = false
       if (this.#options.onReconnect === 'revalidate') this.#table.raiseDoubt()

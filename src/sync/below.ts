@@ -8,6 +8,11 @@ export interface Wish {
   terms: { life: Life; leaseMs: number; forceFresh: boolean; partitionBy?: ((key: string) => string) | undefined }
 }
 
+/** A wish and when it began, on the clock of performance.now(): all that is waited for on its behalf shares one deadline. */
+export interface TimedWish extends Wish {
+  startMs: number
+}
+
 /** A fresh value. It is in the table now, unless the key changed meanwhile; the lease has ended. */
 export interface Found {
   state: 'value'
@@ -17,18 +22,20 @@ export interface Found {
 /** Nothing fresh; the lease still stands. */
 export interface Missed {
   state: 'miss'
-  /** The fleet version a loaded value may be stored over: 0 = the key was absent, undefined = unknown, store nothing below. */
-  base: number | undefined
+  /** The fleet version a loaded value may be stored over: 0 = the key was absent, undefined = unknown, store nothing below. Keeps its deadline, never rejects. */
+  base: number | undefined | Promise<number | undefined>
   /** The table's doubt before anything was read or loaded. */
   doubt: number
   stale?: { value: unknown; hardLeftMs: number }
 }
 
 export interface Below {
-  /** Looks for the key on behalf of the lease's holder. Never rejects because of a tier; keeps its deadline. */
-  fetch(wish: Wish, lease: LeaseToken): Promise<Found | Missed>
+  /** Until when the wish may wait because of the tiers below. */
+  deadlineOf(wish: TimedWish): number
+  /** Looks for the key on behalf of the lease's holder. Never rejects because of a tier; keeps the deadline. */
+  fetch(wish: TimedWish, lease: LeaseToken): Promise<Found | Missed>
   /** The fresh value below, stored nowhere; undefined when there is none or it does not come in time. */
-  peek(wish: Wish): Promise<unknown>
-  /** Publishes a loaded value under the lease and hands it down. Throws ERR_CACHE_VALUE for what cannot be stored. */
-  fill(wish: Wish, lease: LeaseToken, value: unknown, missed: Missed): void
+  peek(wish: TimedWish): Promise<unknown>
+  /** Publishes a loaded value under the lease and hands it down. Rejects with ERR_CACHE_VALUE for what cannot be stored. */
+  fill(wish: Wish, lease: LeaseToken, value: unknown, missed: Missed): void | Promise<void>
 }

@@ -4,12 +4,13 @@
  * A read first asks the journal: a write that is still on its way is newer than anything Redis has.
  */
 import type { Journal, PendingWrite } from '../journal/contract'
-import type { L1Table, LeaseToken, Life } from '../l1/table'
-import type { FarHit, FarReader, FarSame, ReadResult } from '../l2/contract'
+import type { L1Entry, L1Table, LeaseToken, Life } from '../l1/table'
+import type { FarFailure, FarHit, FarReader, FarSame, ReadResult } from '../l2/contract'
 import { decode, EncodedValue } from '../wire/codec'
 import { CacheError } from '../words/errors'
-import type { Below, Found, Missed, Wish } from './below'
+import type { Below, Found, Missed, TimedWish, Wish } from './below'
 import { FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
+import { isOfMark, versionOfEntry } from './versions'
 
 export interface FarSettings {
   softTimeoutMs: number
@@ -25,6 +26,8 @@ interface Hit {
   isStale: boolean
 }
 
+export type FarEntry = Pick<L1Entry, 'value' | 'version' | 'isStale' | 'ttlLeftMs'> & { tier: 'l0' | 'l1' | 'l2' }
+
 export class FarTier implements Below {
   readonly #table: L1Table
   readonly #journal: Journal
@@ -38,12 +41,17 @@ export class FarTier implements Below {
     this.#settings = settings
   }
 
-  async fetch(wish: Wish, lease: LeaseToken): Promise<Found | Missed> {
+  deadlineOf({ view, key, terms, startMs }: TimedWish): number {
+    const canServeStale = terms.life.graceMs > 0 && view.entry(key, { doubtful: true }) !== undefined
+    return startMs + (canServeStale ? this.#settings.softTimeoutMs : this.#settings.hardTimeoutMs)
+  }
+
+  async fetch(wish: TimedWish, lease: LeaseToken): Promise<Found | Missed> {
     const { view, key } = wish
     // Before anything is read: what is found may be as old as this.
     const doubt = this.#table.doubt()
-    if (wish.terms.forceFresh) return { state: 'miss', base: await this.#baseOf(wish), doubt }
     const held = view.entry(key, { doubtful: true })
+    if (wish.terms.forceFresh) return { state: 'miss', base: this.#baseNow(wish, held), doubt }
     if (held?.fleet !== undefined && held.fleet.isDoubtful && this.#isPending(held.fleet.mark)) {
       view.abandon(key, lease)
       return { state: 'value', value: held.value }
@@ -55,9 +63,9 @@ export class FarTier implements Below {
       return this.#fromJournal(wish, lease, pending, doubt)
     }
     const canServeStale = held !== undefined && wish.terms.life.graceMs > 0
-    const waitMs = canServeStale ? this.#settings.softTimeoutMs : this.#settings.hardTimeoutMs
+    const deadlineMs = wish.startMs + (canServeStale ? this.#settings.softTimeoutMs : this.#settings.hardTimeoutMs)
     const known = held?.fleet?.isDoubtful === true && !held.isStale ? held.fleet.version : 0
-    const result = await this.#ask(wish, waitMs, known)
+    const result = await this.#ask(wish, deadlineMs, known)
     if (result.state === 'same') {
       if (unlessClosed(() => view.revalidated(key, known, doubt)) === true) {
         unlessClosed(() => view.abandon(key, lease))
@@ -75,19 +83,40 @@ export class FarTier implements Below {
     return { state: 'value', value }
   }
 
-  async peek(wish: Wish): Promise<unknown> {
+  async peek(wish: TimedWish): Promise<unknown> {
     const { view, key } = wish
     const pending = this.#journal.pending(view.namespace, key)
     if (pending !== undefined && !isConditional(pending)) {
       return pending.op === SET && pending.life.ttlMs >= 0 ? decode(pending.codec, pending.payload) : undefined
     }
-    const result = await this.#ask(wish, this.#settings.softTimeoutMs, 0)
+    const result = await this.#ask(wish, this.deadlineOf(wish), 0)
     return result.state === 'hit' && !hitOf(result).isStale ? decode(result.codec, result.payload) : undefined
   }
 
-  fill(wish: Wish, lease: LeaseToken, value: unknown, { base, doubt }: Missed): void {
-    const { view, key, terms } = wish
+  fill(wish: Wish, lease: LeaseToken, value: unknown, { base, doubt }: Missed): void | Promise<void> {
     const encoded = EncodedValue.of(value)
+    if (!(base instanceof Promise)) return this.#store(wish, lease, encoded, base, doubt)
+    encoded.detach()
+    return base.then((known) => unlessClosed(() => this.#store(wish, lease, encoded, known, doubt)))
+  }
+
+  /** The entry with its version in the fleet; from Redis where only Redis can tell. */
+  async entry(wish: Wish, held: L1Entry | undefined): Promise<FarEntry | undefined> {
+    const known = held === undefined ? undefined : versionOfEntry(this.#journal, held)
+    if (known !== undefined) return { ...held!, version: known }
+    const pending = this.#journal.pending(wish.view.namespace, wish.key)
+    if (pending === undefined) {
+      const result = await this.#ask(wish, performance.now() + this.#settings.softTimeoutMs, 0)
+      if (result.state === 'hit') {
+        const { value, life, isStale } = hitOf(result)
+        return { value: decoded(value), version: result.version, isStale, ttlLeftMs: life.ttlMs === 0 && !isStale ? Number.POSITIVE_INFINITY : life.ttlMs, tier: 'l2' }
+      }
+    }
+    return held === undefined ? undefined : { ...held, version: 0 }
+  }
+
+  #store(wish: Wish, lease: LeaseToken, encoded: EncodedValue, base: number | undefined, doubt: number): void {
+    const { view, key, terms } = wish
     const mark = base === undefined || !Number.isFinite(base) ? 0 : this.#journal.prepare({
       op: SET, namespace: view.namespace, key, partition: this.#partitionOf(wish), codec: encoded.codec, payload: encoded.payload,
       life: capped(terms.life, this.#settings.ttlMs), condition: FILL, expected: base, sourceVersion: 0,
@@ -102,15 +131,24 @@ export class FarTier implements Below {
     if (mark > 0 && hostVersion > 0) this.#journal.commit(mark, hostOrder(hostVersion, SET), view.epoch())
   }
 
-  /** The fleet version the key has now: what a forced load may be stored over. */
-  async #baseOf(wish: Wish): Promise<number | undefined> {
-    const result = await this.#ask(wish, this.#settings.hardTimeoutMs, 0)
-    if (result.state === 'hit') return result.version
-    return result.state === 'miss' ? result.base : undefined
+  /**
+   * What a forced load that begins now may be stored over: the version the table has, or else the one Redis tells while
+   * the loader runs, if the host had heard of it before: a later one may be newer than what is loaded.
+   */
+  #baseNow(wish: TimedWish, held: L1Entry | undefined): number | Promise<number | undefined> {
+    const known = held === undefined ? undefined : versionOfEntry(this.#journal, held)
+    if (known !== undefined && !isOfMark(known)) return known
+    const partition = this.#partitionOf(wish)
+    const { seqs, epochs } = this.#journal.knownPositions()
+    const heard = epochs[partition]! > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0
+    return this.#ask(wish, wish.startMs + this.#settings.hardTimeoutMs, 0).then((result) => {
+      const base = result.state === 'hit' ? result.version : result.state === 'miss' ? result.base : undefined
+      return base !== undefined && base <= heard ? base : undefined
+    })
   }
 
-  async #passing(wish: Wish, lease: LeaseToken, doubt: number): Promise<Found | Missed> {
-    const result = await this.#ask(wish, this.#settings.hardTimeoutMs, 0)
+  async #passing(wish: TimedWish, lease: LeaseToken, doubt: number): Promise<Found | Missed> {
+    const result = await this.#ask(wish, wish.startMs + this.#settings.hardTimeoutMs, 0)
     if (result.state !== 'hit' || hitOf(result).isStale) return { state: 'miss', base: undefined, doubt }
     unlessClosed(() => wish.view.abandon(wish.key, lease))
     return { state: 'value', value: decode(result.codec, result.payload) }
@@ -124,12 +162,13 @@ export class FarTier implements Below {
     return { state: 'value', value }
   }
 
-  #ask(wish: Wish, waitMs: number, known: 0): Promise<ReadResult>
-  #ask(wish: Wish, waitMs: number, known: number): Promise<ReadResult | FarSame>
-  #ask(wish: Wish, waitMs: number, known: number): Promise<ReadResult | FarSame> {
+  #ask(wish: Wish, deadlineMs: number, known: 0): Promise<ReadResult>
+  #ask(wish: Wish, deadlineMs: number, known: number): Promise<ReadResult | FarSame>
+  #ask(wish: Wish, deadlineMs: number, known: number): Promise<ReadResult | FarSame> {
+    // Whoever waited for another's flight may have no time left.
+    if (performance.now() >= deadlineMs) return Promise.resolve(TOO_LATE)
     const { view, key } = wish
     const ask = { namespace: view.namespace, key, partition: this.#partitionOf(wish), nsEpoch: view.fleetEpoch() }
-    const deadlineMs = performance.now() + waitMs
     return known > 0 ? this.#reader.revalidate(ask, known, deadlineMs) : this.#reader.read(ask, deadlineMs)
   }
 
@@ -141,6 +180,8 @@ export class FarTier implements Below {
     return mark > 0 && !this.#journal.isSettled(mark)
   }
 }
+
+const TOO_LATE: FarFailure = { state: 'failed', error: new CacheError('ERR_CACHE_L2_TIMEOUT', 'no time was left to ask Redis') }
 
 function isConditional({ condition, sourceVersion }: PendingWrite): boolean {
   return condition === IF_ABSENT || condition === IF_VERSION || sourceVersion > 0
@@ -154,6 +195,8 @@ function hitOf(result: FarHit): Hit {
   return { value: new EncodedValue(result.codec, result.payload), life, isStale: softLeftMs <= 0 }
 }
 
+/** Of a version: sequence * 1024 + salt. */
+const SALTS = 1024
 const MAX_GRACE_MS = 365 * 86_400_000
 
 function decoded(value: EncodedValue): unknown {

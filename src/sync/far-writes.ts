@@ -4,23 +4,17 @@
  * Each write is a record of the journal before it is visible in the table, and is acknowledged after it is both. So a
  * killed process leaves either nothing, or a record that the leader brings to Redis.
  */
-import type { Journal, JournalWrite, Settled } from '../journal/contract'
+import type { DeadLetter, HostDisk, Journal, JournalWrite, Settled } from '../journal/contract'
 import type { Condition, Fleet, L1Table, L1View, Life } from '../l1/table'
-import { EncodedValue } from '../wire/codec'
+import { bytesOf, EncodedValue } from '../wire/codec'
 import { CacheError } from '../words/errors'
 import { checkKey } from '../words/keys'
 import type { FarSettings } from './far-tier'
 import { capped } from './far-tier'
-import { ALWAYS, CLEAR, DELETE, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
-
-/** What one write is done under. */
-export interface WriteTerms {
-  life: Life
-  writeMode: 'behind' | 'through' | 'around'
-  partitionBy?: ((key: string) => string) | undefined
-  condition?: Condition
-  sourceVersion?: number
-}
+import { ALWAYS, CLEAR, DELETE, hostOrder, SET } from './journal-words'
+import { isOfMark, markOf, versionOfMark } from './versions'
+import { viewAt } from './views'
+import { BLANK, conditionOf, CONTROL_PARTITION, expectedOf, isAwaited, needsRedis, type WriteTerms } from './write-terms'
 
 /** What the table made of a write: `order` places it among the key's writes, undefined = the table refused it. */
 interface Applied<T> {
@@ -30,27 +24,35 @@ interface Applied<T> {
 
 interface Accepted<T> {
   mark: number
+  order: number
   result: T
+  /** When the call has to end; undefined: it waits for nothing more. */
+  deadlineMs: number | undefined
 }
 
 export class FarWrites {
   readonly #table: L1Table
   readonly #journal: Journal
   readonly #settings: FarSettings
+  readonly #disk: HostDisk
 
-  constructor(table: L1Table, journal: Journal, settings: FarSettings) {
+  constructor(table: L1Table, journal: Journal, settings: FarSettings, disk: HostDisk) {
     this.#table = table
     this.#journal = journal
     this.#settings = settings
+    this.#disk = disk
   }
 
   /**
-   * Resolves to a version above 0, or to 0 when a condition did not hold. Rejects with ERR_CACHE_JOURNAL_FULL,
-   * unchanged, or in modes that wait for Redis with ERR_CACHE_L2_TIMEOUT: then the write stays on its way.
+   * Resolves to a version (versions.ts), or to 0 when a condition did not hold. Rejects with ERR_CACHE_JOURNAL_FULL,
+   * unchanged; where Redis or the disk is waited for with ERR_CACHE_L2_TIMEOUT or ERR_CACHE_DISK: then the write stays on
+   * its way.
    */
   set(view: L1View, key: string, value: unknown, terms: WriteTerms): Promise<number> {
     checkKey(key)
     const encoded = EncodedValue.of(value)
+    if (terms.condition?.if === 'version' && isOfMark(terms.condition.version)) return this.#setOver(view, key, encoded, terms, markOf(terms.condition.version))
+    const deadlineMs = this.#deadlineOf(terms)
     const isConditional = terms.condition !== undefined || (terms.sourceVersion ?? 0) > 0
     const record: JournalWrite = {
       op: SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
@@ -62,29 +64,75 @@ export class FarWrites {
       return this.#write(view, record, () => {
         const { version } = view.remove(key)
         return { order: hostOrder(version, DELETE), result: 0 }
-      }, encoded).then(({ mark }) => this.#confirmed(mark, true))
+      }, encoded, deadlineMs).then((accepted) => this.#confirmed(accepted, true))
     }
     const put = (fleet: Fleet): Applied<number> => this.#put(view, key, encoded, terms.life, undefined, fleet)
-    return this.#write(view, record, put, encoded).then(({ mark, result }) =>
-      terms.writeMode === 'through' ? this.#confirmed(mark) : result,
-    )
+    if (terms.durability === 'disk') encoded.detach()
+    const written = this.#write(view, record, put, encoded, deadlineMs)
+    if (!isAwaited(terms)) return written.then(({ mark }) => versionOfMark(mark))
+    return written.then((accepted) => this.#acknowledged(view, { ...record, payload: encoded.payload }, accepted, terms))
+  }
+
+  /** Over a write of this host that was not answered when its version was asked for. */
+  async #setOver(view: L1View, key: string, encoded: EncodedValue, terms: WriteTerms, mark: number): Promise<number> {
+    encoded.detach()
+    const { hardTimeoutMs } = this.#settings
+    if ((await this.#journal.settled(mark, performance.now() + hardTimeoutMs)) === undefined) {
+      throw new CacheError('ERR_CACHE_L2_TIMEOUT', `the write that ifVersion names must be answered by Redis within ${hardTimeoutMs} ms, it was not. Nothing was written.`)
+    }
+    const answer = this.#journal.answerOf(mark)
+    if (answer === undefined || answer.result === 'unknown' || answer.result === 'dup') {
+      throw new CacheError('ERR_CACHE_L2_TIMEOUT', 'what Redis made of the write that ifVersion names is no longer known: ask getEntry again. Nothing was written.')
+    }
+    if (answer.result !== 'stored') return 0
+    return this.set(view, key, encoded, { ...terms, condition: { if: 'version', version: answer.version } })
+  }
+
+  /** Writes again what Redis had refused, as a write of now. False for what was not kept whole, or whose life is over. */
+  async retry(letter: DeadLetter): Promise<boolean> {
+    const view = viewAt(this.#table, letter.namespace)
+    if (letter.op === CLEAR) {
+      await this.clear(view, { life: BLANK.life, writeMode: 'behind' })
+      return true
+    }
+    const { key, partition, codec, payload } = letter
+    if (letter.op === DELETE) {
+      await this.#write(view, { ...BLANK, op: DELETE, namespace: view.namespace, key, partition }, () => this.#remove(view, key))
+      return true
+    }
+    const life = this.#lifeLeft(letter)
+    if (letter.op !== SET || payload === undefined || life === undefined) return false
+    const encoded = new EncodedValue(codec, payload)
+    const record: JournalWrite = { ...BLANK, op: SET, namespace: view.namespace, key, partition, codec, payload, life }
+    await this.#write(view, record, (fleet) => this.#put(view, key, encoded, life, undefined, fleet), encoded)
+    return true
+  }
+
+  #lifeLeft({ softAtMs, hardAtMs }: DeadLetter): Life | undefined {
+    if (softAtMs === 0) return { ttlMs: 0, graceMs: 0 }
+    const nowMs = this.#journal.nowMs()
+    const ttlMs = Math.max(1, softAtMs - nowMs)
+    return hardAtMs <= nowMs ? undefined : { ttlMs, graceMs: Math.max(0, hardAtMs - nowMs - ttlMs) }
   }
 
   /** True if the host's table had a value. */
   delete(view: L1View, key: string, terms: WriteTerms): Promise<boolean> {
     checkKey(key)
     const record = { ...BLANK, op: DELETE, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms) }
-    return this.#write(view, record, () => {
-      const { wasThere, version } = view.remove(key)
-      return { order: hostOrder(version, DELETE), result: wasThere }
-    }).then(async ({ mark, result }) => {
-      if (terms.writeMode !== 'behind') await this.#confirmed(mark)
-      return result
+    return this.#write(view, record, () => this.#remove(view, key), undefined, this.#deadlineOf(terms)).then(async (accepted) => {
+      if (isAwaited(terms)) await this.#acknowledged(view, record, accepted, terms)
+      return accepted.result
     })
   }
 
-  /** Stores the table's present value again with another life; false when there is none. */
-  async renew(view: L1View, key: string, terms: WriteTerms, lifeOf: (hardLeftMs: number, ttlLeftMs: number) => Life): Promise<boolean> {
+  #remove(view: L1View, key: string): Applied<boolean> {
+    const { wasThere, version } = view.remove(key)
+    return { order: hostOrder(version, DELETE), result: wasThere }
+  }
+
+  /** Stores the table's present value again with another life; false when there is none. The call began at `startMs`. */
+  async renew(view: L1View, key: string, terms: WriteTerms, lifeOf: (hardLeftMs: number, ttlLeftMs: number) => Life, startMs: number): Promise<boolean> {
+    const deadlineMs = startMs + this.#settings.hardTimeoutMs
     for (;;) {
       const entry = view.entry(key)
       if (entry === undefined) return false
@@ -95,9 +143,11 @@ export class FarWrites {
         life: capped(life, this.#settings.ttlMs), condition: ALWAYS, expected: 0, sourceVersion: 0,
       }
       const condition: Condition = { if: 'version', version: entry.version }
-      const { mark, result } = await this.#write(view, record, (fleet) => this.#put(view, key, encoded, life, condition, fleet), encoded)
-      if (result === 0) continue
-      if (terms.writeMode !== 'behind') await this.#confirmed(mark)
+      if (terms.durability === 'disk') encoded.detach()
+      const put = (fleet: Fleet): Applied<number> => this.#put(view, key, encoded, life, condition, fleet)
+      const accepted = await this.#write(view, record, put, encoded, deadlineMs)
+      if (accepted.result === 0) continue
+      if (isAwaited(terms)) await this.#acknowledged(view, { ...record, payload: encoded.payload }, { ...accepted, deadlineMs }, terms)
       return true
     }
   }
@@ -105,11 +155,12 @@ export class FarWrites {
   /** Drops a namespace on this host at once, and on the others as soon as they hear of it. */
   async clear(view: L1View, terms: WriteTerms): Promise<void> {
     const record = { ...BLANK, op: CLEAR, namespace: view.namespace, key: '', partition: CONTROL_PARTITION }
-    const { mark } = await this.#write(view, record, () => {
+    const accepted = await this.#write(view, record, () => {
       view.clear()
       return { order: 0, result: undefined }
-    })
-    if (terms.writeMode !== 'behind') await this.#confirmed(mark)
+    }, undefined, this.#deadlineOf(terms))
+    // A clear is not kept on the disk: it is safe when Redis has it.
+    if (isAwaited(terms)) await this.#confirmed(accepted)
   }
 
   /** Waits until what this isolate has written so far is in Redis; false when the time is up first. */
@@ -127,22 +178,23 @@ export class FarWrites {
   }
 
   /** At once where the journal has room; else as soon as it has. */
-  #write<T>(view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>, encoded?: EncodedValue): Promise<Accepted<T>> {
+  #write<T>(view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>, encoded?: EncodedValue, deadlineMs?: number): Promise<Accepted<T>> {
     try {
       const accepted = this.#attempt(view, record, apply)
-      if (accepted !== undefined) return Promise.resolve(accepted)
+      if (accepted !== undefined) return Promise.resolve({ ...accepted, deadlineMs })
       encoded?.detach()
-      return this.#writeWhenRoomy(view, encoded === undefined ? record : { ...record, payload: encoded.payload }, apply)
+      return this.#writeWhenRoomy(view, encoded === undefined ? record : { ...record, payload: encoded.payload }, apply, deadlineMs)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
-  async #writeWhenRoomy<T>(view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>): Promise<Accepted<T>> {
-    const deadlineMs = performance.now() + this.#settings.hardTimeoutMs
+  async #writeWhenRoomy<T>(
+    view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>, deadlineMs = performance.now() + this.#settings.hardTimeoutMs,
+  ): Promise<Accepted<T>> {
     while (await this.#journal.roomy(deadlineMs)) {
       const accepted = this.#attempt(view, record, apply)
-      if (accepted !== undefined) return accepted
+      if (accepted !== undefined) return { ...accepted, deadlineMs }
     }
     throw new CacheError(
       'ERR_CACHE_JOURNAL_FULL',
@@ -151,11 +203,11 @@ export class FarWrites {
   }
 
   /** Undefined when the journal is full. */
-  #attempt<T>(view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>): Accepted<T> | undefined {
+  #attempt<T>(view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>): { mark: number; order: number; result: T } | undefined {
     for (;;) {
       const mark = this.#journal.prepare(record)
       if (mark === 0) return undefined
-      if (mark < 0) throw new CacheError('ERR_CACHE_VALUE', `value must fit into the journal, got more than ${this.#journal.maxRecordBytes} bytes`)
+      if (mark < 0) throw new CacheError('ERR_CACHE_VALUE', `value, key and namespace must have at most ${this.#journal.maxRecordBytes} bytes together (l2.maxValue), got more`)
       const epoch = view.epoch()
       let applied: Applied<T>
       try {
@@ -166,27 +218,56 @@ export class FarWrites {
       }
       if (applied.order === undefined) {
         this.#journal.cancel(mark)
-        return { mark: 0, result: applied.result }
+        return { mark: 0, order: 0, result: applied.result }
       }
       const isCleared = record.op !== CLEAR && view.epoch() !== epoch
       // Cleared meanwhile, or given up by the leader, which could not wait: the write has not been acknowledged, so it is made anew.
       if (isCleared) this.#journal.cancel(mark)
-      else if (this.#journal.commit(mark, applied.order, epoch)) return { mark, result: applied.result }
+      else if (this.#journal.commit(mark, applied.order, epoch)) return { mark, order: applied.order, result: applied.result }
     }
   }
 
+  /** When it is as safe as `terms` ask for. */
+  async #acknowledged<T>(view: L1View, record: JournalWrite, accepted: Accepted<T>, terms: WriteTerms): Promise<number> {
+    const { mark } = accepted
+    const kept = terms.durability === 'disk' && mark > 0 ? this.#keepOnDisk(view, record, accepted) : undefined
+    if (!needsRedis(terms)) {
+      await kept
+      return versionOfMark(mark)
+    }
+    const [version] = await Promise.all([this.#confirmed(accepted), kept])
+    return version
+  }
+
+  #keepOnDisk(view: L1View, { op, namespace, key, partition, codec, payload, life }: JournalWrite, { mark, order, deadlineMs }: Accepted<unknown>): Promise<void> {
+    const { seqs, epochs } = this.#journal.knownPositions()
+    const epoch = epochs[partition]!
+    const softAtMs = life.ttlMs === 0 ? 0 : Date.now() + life.ttlMs
+    return this.#disk.append({
+      op, namespace, key, partition, codec, payload: bytesOf(codec, payload), softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + life.graceMs,
+      order, mark, epoch, floor: epoch > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0,
+      controlEpoch: epochs[CONTROL_PARTITION]!, fleetEpoch: view.fleetEpoch(),
+    }, deadlineMs ?? performance.now() + this.#settings.hardTimeoutMs)
+  }
+
   /** What Redis made of the record: a version, or 0 where a condition did not hold. */
-  async #confirmed(mark: number, isConditional = false): Promise<number> {
+  async #confirmed({ mark, deadlineMs }: Accepted<unknown>, isConditional = false): Promise<number> {
     if (mark === 0) return 0
     const { hardTimeoutMs } = this.#settings
-    const settled = await this.#journal.settled(mark, performance.now() + hardTimeoutMs)
+    const settled = await this.#journal.settled(mark, deadlineMs ?? performance.now() + hardTimeoutMs)
     if (settled === undefined) {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', `Redis must confirm the write within ${hardTimeoutMs} ms, it did not. The write stays in the journal and is sent until there is an answer.`)
     }
     if (isConditional && (settled.result === 'dup' || settled.result === 'unknown')) {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', 'Redis has decided about the write, its answer was lost')
     }
-    return versionOf(settled)
+    return versionOf(settled, mark)
+  }
+
+  /** Of a call that waits for Redis or the disk; the clock starts with the call. */
+  #deadlineOf(terms: WriteTerms): number | undefined {
+    const waits = isAwaited(terms) || terms.condition !== undefined || (terms.sourceVersion ?? 0) > 0
+    return waits ? performance.now() + this.#settings.hardTimeoutMs : undefined
   }
 
   #partitionOf(view: L1View, key: string, terms: WriteTerms): number {
@@ -194,10 +275,10 @@ export class FarWrites {
   }
 }
 
-const CONTROL_PARTITION = 256
-const BLANK = { codec: 0, payload: '', life: { ttlMs: 0, graceMs: 0 }, condition: ALWAYS, expected: 0, sourceVersion: 0 } as const
+/** Of a version: sequence * 1024 + salt. */
+const SALTS = 1024
 
-function versionOf(settled: Settled): number {
+function versionOf(settled: Settled, mark: number): number {
   switch (settled.result) {
     case 'stored':
       return settled.version
@@ -208,14 +289,6 @@ function versionOf(settled: Settled): number {
       throw new CacheError('ERR_CACHE_L2_REFUSED', 'Redis must take the write, it refused it; deadLetters() tells why')
     default:
       // Answered under another record, or replaced by a later write of this host before it was sent.
-      return Math.max(settled.version, 1)
+      return versionOfMark(mark)
   }
-}
-
-function conditionOf(condition: Condition | undefined): JournalWrite['condition'] {
-  return condition === undefined ? ALWAYS : condition.if === 'absent' ? IF_ABSENT : IF_VERSION
-}
-
-function expectedOf(condition: Condition | undefined): number {
-  return condition?.if === 'version' ? condition.version : 0
 }

@@ -10,11 +10,12 @@
  * too is asked once per key and host.
  *
  * Nobody waits for others longer than three times `leaseMs`; then it loads for itself and stores
- * nothing.
+ * nothing. Nor does anybody wait for a second flight longer than the tier below may take: one flight
+ * after another may wait in vain for a tier that does not answer.
  */
 import type { L1Table, LeaseToken } from '../l1/table'
 import { CacheError } from '../words/errors'
-import type { Below, Missed, Wish } from './below'
+import type { Below, Missed, TimedWish, Wish } from './below'
 import { LeaseWaiters } from './lease-waiters'
 
 /** How long the error of a flight is kept for those who wait for it in other processes. */
@@ -22,6 +23,7 @@ const ERROR_MEMO_MS = 1_000
 
 /** How long a failed load keeps others from trying again while there is a stale value to serve. */
 const GRACE_BACKOFF_MS = 1_000
+const HOLD_LOOK_MS = 50
 
 /** What a loader is told. */
 export interface LoadContext {
@@ -35,6 +37,8 @@ export interface LoadCall extends Wish {
   /** Absent: only the tiers are asked, and a miss is `undefined`. */
   loader?: Loader
 }
+
+type TimedCall = LoadCall & TimedWish
 
 interface Flight {
   promise: Promise<unknown>
@@ -62,8 +66,9 @@ export class Flights {
    * The value of the key: a fresh one, or the result of the one load, or with grace a stale one
    * while somebody else loads. Rejects with the loader's error.
    */
-  load(call: LoadCall): Promise<unknown> {
-    const { view, key, terms } = call
+  load(wish: LoadCall): Promise<unknown> {
+    const { view, key, terms } = wish
+    const call: TimedCall = { ...wish, startMs: performance.now() }
     const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: terms.forceFresh })
     switch (acquired.state) {
       case 'hit':
@@ -83,14 +88,14 @@ export class Flights {
    * The fresh value of the key in the table or below it, or undefined; nothing is loaded. Waits for
    * a flight of somebody else no longer than `patienceMs`, and then asks below without storing.
    */
-  async read(wish: Wish, patienceMs: number): Promise<unknown> {
-    const { view, key } = wish
+  async read({ view, key, terms }: Wish, patienceMs: number): Promise<unknown> {
+    const wish: TimedWish = { view, key, terms, startMs: performance.now() }
     const waiter = this.#waiters.enter(patienceMs)
     try {
       for (;;) {
-        const acquired = view.acquire(key, { leaseMs: wish.terms.leaseMs, force: false })
+        const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: false })
         if (acquired.state === 'hit') return acquired.entry.value
-        if (acquired.state === 'granted') return await this.#own({ view, key, terms: wish.terms }, acquired.lease)
+        if (acquired.state === 'granted') return await this.#own(wish, acquired.lease)
         if (acquired.state !== 'busy' || waiter.isOverdue) return await this.#below?.peek(wish)
         await waiter.nextChance()
       }
@@ -106,19 +111,19 @@ export class Flights {
   close(): void {
     for (const [lease, { call }] of this.#flightByLease) unlessClosed(() => call.view.abandon(call.key, lease))
     for (const [timer, release] of this.#heldBack) {
-      clearTimeout(timer)
+      clearInterval(timer)
       release()
     }
     this.#waiters.close()
   }
 
-  #own(call: LoadCall, lease: LeaseToken): Promise<unknown> {
+  #own(call: TimedCall, lease: LeaseToken): Promise<unknown> {
     const promise = this.#fly(call, lease)
     this.#flightByLease.set(lease, { promise, leaseEndMs: performance.now() + call.terms.leaseMs, call })
     return promise
   }
 
-  async #fly(call: LoadCall, lease: LeaseToken): Promise<unknown> {
+  async #fly(call: TimedCall, lease: LeaseToken): Promise<unknown> {
     const { view, key, loader, terms } = call
     let missed: Missed = NOTHING_BELOW
     try {
@@ -134,11 +139,12 @@ export class Flights {
       const startMs = performance.now()
       const value = await run(loader, key)
       this.#table.recordLoad(performance.now() - startMs)
-      unlessClosed(() => {
+      const stored = unlessClosed(() => {
         if (value === undefined) view.abandon(key, lease)
         else if (this.#below === undefined) view.publish(key, lease, value, terms.life)
-        else this.#below.fill(call, lease, value, missed)
+        else return this.#below.fill(call, lease, value, missed)
       })
+      if (stored !== undefined) await stored
       return value
     } catch (error) {
       const fail = (): void => unlessClosed(() => view.fail(key, lease, error, ERROR_MEMO_MS))
@@ -161,23 +167,32 @@ export class Flights {
   }
 
   /** A run nobody shares and whose result is stored nowhere. */
-  async #alone(call: LoadCall): Promise<unknown> {
+  async #alone(call: TimedCall): Promise<unknown> {
     const { key, loader, terms } = call
     const found = terms.forceFresh ? undefined : await this.#below?.peek(call)
     return found !== undefined || loader === undefined ? found : run(loader, key)
   }
 
-  /** Keeps the lease for a while, so that the whole host serves the stale value and leaves the source alone. */
+  /**
+   * Keeps the lease for a while, so that the whole host serves the stale value and leaves the source alone; not when the
+   * value comes into doubt, because then nobody may serve it and all would wait.
+   */
   #holdBack(endLease: () => void): void {
+    const endMs = performance.now() + GRACE_BACKOFF_MS
+    const doubt = this.#table.doubt()
     const release = (): void => {
+      clearInterval(timer)
       this.#heldBack.delete(timer)
       endLease()
     }
-    const timer = setTimeout(release, GRACE_BACKOFF_MS).unref()
+    const look = (): void => {
+      if (performance.now() >= endMs || unlessClosed(() => this.#table.doubt()) !== doubt) release()
+    }
+    const timer = setInterval(look, HOLD_LOOK_MS).unref()
     this.#heldBack.set(timer, release)
   }
 
-  #join(call: LoadCall, lease: LeaseToken): Promise<unknown> {
+  #join(call: TimedCall, lease: LeaseToken): Promise<unknown> {
     if (call.terms.forceFresh) return this.#wait(call, lease)
     const stale = staleEntry(call)
     if (stale !== undefined) return Promise.resolve(stale.value)
@@ -189,7 +204,7 @@ export class Flights {
     return follower
   }
 
-  async #follow(call: LoadCall, lease: LeaseToken): Promise<unknown> {
+  async #follow(call: TimedCall, lease: LeaseToken): Promise<unknown> {
     try {
       return await this.#wait(call, lease)
     } finally {
@@ -198,7 +213,7 @@ export class Flights {
   }
 
   /** Waits until the load of `first` has a result, and takes over when it ends without one. */
-  async #wait(call: LoadCall, first: LeaseToken): Promise<unknown> {
+  async #wait(call: TimedCall, first: LeaseToken): Promise<unknown> {
     const { view, key, terms } = call
     const waiter = this.#waiters.enter(terms.leaseMs * (2 + Math.random()))
     let lease = first
@@ -215,9 +230,12 @@ export class Flights {
         if (acquired.state === 'unavailable') break
         if (acquired.lease !== lease) force = false
         lease = acquired.lease
+        const giveUpMs = lease === first ? Number.POSITIVE_INFINITY : this.#below?.deadlineOf(call) ?? Number.POSITIVE_INFINITY
+        if (performance.now() >= giveUpMs) break
         const flight = force ? undefined : this.#flightByLease.get(lease)
-        if (flight === undefined || performance.now() >= flight.leaseEndMs) await waiter.nextChance()
-        else if (await settlesBy(flight.promise, flight.leaseEndMs)) return await flight.promise
+        const untilMs = Math.min(flight?.leaseEndMs ?? 0, giveUpMs)
+        if (performance.now() >= untilMs || flight === undefined) await waiter.nextChance(giveUpMs)
+        else if (await settlesBy(flight.promise, untilMs)) return await flight.promise
       }
     } finally {
       waiter.leave()

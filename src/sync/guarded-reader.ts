@@ -9,10 +9,15 @@ import { CacheError } from '../words/errors'
 export class GuardedReader implements FarReader {
   readonly #reader: FarReader
   readonly #journal: Journal
+  #isProbing = false
 
-  constructor(reader: FarReader, journal: Journal) {
+  readonly #tell: (error: CacheError) => void
+
+  /** `tell` hears of each read that failed. */
+  constructor(reader: FarReader, journal: Journal, tell: (error: CacheError) => void = () => {}) {
     this.#reader = reader
     this.#journal = journal
+    this.#tell = tell
   }
 
   read(key: FarKey, deadlineMs: number): Promise<ReadResult> {
@@ -37,9 +42,17 @@ export class GuardedReader implements FarReader {
 
   async #guard<T extends FarSame | ReadResult>(ask: () => Promise<T>): Promise<T | FarFailure> {
     const { breaker } = this.#journal.status
-    if (breaker.mayTry() === 'open') return OPEN
+    const right = breaker.mayTry()
+    if (right === 'open') return OPEN
+    if (right === 'probe') this.#isProbing = true
     const result = await ask()
-    breaker.report(result.state !== 'failed')
+    const isGood = result.state !== 'failed'
+    if (result.state === 'failed') this.#tell(result.error)
+    // A read from before the breaker opened, that fails now, says nothing new; it must not end the probe.
+    if (right === 'probe' || isGood || !this.#isProbing) {
+      this.#isProbing = false
+      breaker.report(isGood)
+    }
     return result
   }
 }

@@ -27,6 +27,8 @@ export interface LeaderParts {
   writer: FarWriter
   feed: Feed
   applier: Applier
+  /** A write was refused for good. */
+  onDead?: (reason: string) => void
 }
 
 export class Leader {
@@ -56,7 +58,7 @@ export class Leader {
     this.#signal()
     await this.#running
     await this.#parts.feed.stop()
-    this.#remember()
+    this.remember()
   }
 
   async #run(): Promise<void> {
@@ -64,7 +66,7 @@ export class Leader {
     while (this.#isLeading) {
       const batch = journal.drain({ records: this.#settings.batchRecords, bytes: this.#settings.batchBytes })
       if (batch === undefined) {
-        this.#remember()
+        this.remember()
         await this.#news()
       } else {
         await this.#deliver(batch)
@@ -90,6 +92,11 @@ export class Leader {
         results.set(record, { result: 'superseded', version: 0 })
         continue
       }
+      if (record.op === SET && record.payload === undefined) {
+        this.counters.dead++
+        results.set(record, { result: 'dead', version: 0, reason: 'ERR_CACHE_PAYLOAD: the file of the value is gone or damaged' })
+        continue
+      }
       live.push(record)
     }
     if (!batch.isResend && !journal.assign(live)) return this.#yield()
@@ -102,7 +109,7 @@ export class Leader {
     this.#review(live, results)
     this.counters.batches++
     this.counters.records += live.length
-    this.#remember()
+    this.remember()
   }
 
   /** Until every record is answered, or this leader stops. */
@@ -122,6 +129,8 @@ export class Leader {
       this.counters.attempts++
       const outcomes = await writer.write([...source.keys()], performance.now() + this.#settings.writeTimeoutMs, { replicas: this.#settings.replicas })
       for (const outcome of outcomes) {
+        // Sent again, it is answered as before, and the replicas are waited for again.
+        if (outcome.replicas < this.#settings.replicas && outcome.results.some(({ state }) => state === 'applied')) continue
         for (const [i, write] of outcome.records.entries()) {
           const result = this.#resultOf(outcome.results[i]!, write)
           if (result !== undefined) results.set(source.get(write)!, result)
@@ -148,7 +157,7 @@ export class Leader {
       key: record.key,
       partition: record.op === CLEAR ? CONTROL_PARTITION : record.partition,
       codec: record.codec,
-      payload: record.payload,
+      payload: record.payload ?? NOTHING,
       softMs: record.softAtMs === 0 ? 0 : leftOf(record.softAtMs, nowMs),
       hardMs: record.hardAtMs === 0 ? 0 : Math.max(1, record.hardAtMs - nowMs),
       condition: record.condition,
@@ -169,9 +178,12 @@ export class Leader {
       case 'older':
       case 'dup':
         return { result: entry.state, version: 0 }
-      case 'refused':
+      case 'refused': {
+        const reason = `${entry.error.code}: ${entry.error.message}`
         this.counters.dead++
-        return { result: 'dead', version: 0, reason: `${entry.error.code}: ${entry.error.message}` }
+        this.#parts.onDead?.(reason)
+        return { result: 'dead', version: 0, reason }
+      }
       case 'unknown':
       case 'unsent':
         return undefined
@@ -205,7 +217,7 @@ export class Leader {
   }
 
   /** Where the feed stands, for the next leader; not while a change is held back, which it has to hear again. */
-  #remember(): void {
+  remember(): void {
     const { feed, journal, applier } = this.#parts
     if (!applier.isHoldingBack) journal.rememberPositions(feed.positions())
   }
@@ -240,6 +252,8 @@ export class Leader {
     return new Promise((resolve) => setTimeout(resolve, ms))
   }
 }
+
+const NOTHING = new Uint8Array()
 
 /** Of the namespace alone, without those above it. */
 function ownFleetEpoch(table: L1Table, namespace: string): number {

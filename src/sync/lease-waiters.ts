@@ -59,10 +59,10 @@ export class Waiter {
     return performance.now() >= this.#deadlineMs
   }
 
-  /** Resolves when a lease may have ended, or it is time to look, or the wait is over. */
-  nextChance(): Promise<void> {
+  /** Resolves when a lease may have ended, or it is time to look, or the wait is over, or `untilMs` has come. */
+  nextChance(untilMs = Number.POSITIVE_INFINITY): Promise<void> {
     const recheckMs = MIN_RECHECK_MS + Math.random() * (MAX_RECHECK_MS - MIN_RECHECK_MS)
-    const leftMs = Math.max(0, this.#deadlineMs - performance.now())
+    const leftMs = Math.max(0, Math.min(this.#deadlineMs, untilMs) - performance.now())
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.wake(), Math.min(recheckMs, leftMs))
       this.#wake = () => {

@@ -9,6 +9,7 @@
 export const ERROR_CODES = {
   ERR_CACHE_ARGUMENT: 'An argument has the wrong type or range.',
   ERR_CACHE_CLOSED: 'The cache was closed.',
+  ERR_CACHE_DISK: 'The append-only file does not have the write: the disk is full, broken or too slow. The write is in the journal all the same.',
   ERR_CACHE_JOURNAL_FULL: 'The journal of pending writes had no room in time; nothing was written.',
   ERR_CACHE_KEY: 'A key is not a well-formed string of 1 to 1024 UTF-8 bytes.',
   ERR_CACHE_L2_AUTH: 'Redis refuses the user or password.',

@@ -40,12 +40,13 @@ export function journalHost(test: Test, withJournal: WithJournal): void {
     withJournal(async (journal) => {
       const seqs = Float64Array.from({ length: 257 }, (_, i) => i * 1000)
       const epochs = Float64Array.from({ length: 257 }, (_, i) => 2 ** 40 + i)
-      journal.rememberPositions({ seqs, epochs })
+      const servers = Float64Array.from({ length: 257 }, (_, i) => 2 ** 47 + i)
+      journal.rememberPositions({ seqs, epochs, servers })
       assert.equal(journal.knownPositions().seqs[3], 0)
       await elected(journal)
-      journal.rememberPositions({ seqs, epochs })
+      journal.rememberPositions({ seqs, epochs, servers })
       journal.resign()
-      assert.deepEqual(journal.knownPositions(), { seqs, epochs })
+      assert.deepEqual(journal.knownPositions(), { seqs, epochs, servers })
     }))
 
   test('the breaker opens after failures in a row, and one probe closes it', () =>
@@ -73,7 +74,7 @@ export function journalHost(test: Test, withJournal: WithJournal): void {
   test('dead letters say what was refused and why', () =>
     withJournal(async (journal) => {
       await elected(journal)
-      const mark = append(journal, 1, write('k', 'refused', { namespace: 'n' }))
+      const mark = append(journal, 1, write('k', 'refused', { namespace: 'n', life: { ttlMs: 1000, graceMs: 500 } }))
       const before = Date.now()
       const batch = drained(journal)
       journal.settle(batch, [{ result: 'dead', version: 0, reason: 'WRONGTYPE: größer' }])
@@ -81,9 +82,24 @@ export function journalHost(test: Test, withJournal: WithJournal): void {
       const [letter, ...rest] = journal.deadLetters()
       assert.equal(rest.length, 0)
       assert.ok(letter!.timeMs >= before - 1 && letter!.timeMs <= Date.now())
-      assert.deepEqual({ ...letter, timeMs: 0, payload: letter!.payload?.toString() }, {
-        timeMs: 0, op: 1, codec: 0, namespace: 'n', key: 'k', reason: 'WRONGTYPE: größer', bytes: 7, payload: 'refused',
+      assert.equal(letter!.hardAtMs - letter!.softAtMs, 500)
+      assert.deepEqual({ ...letter, id: 0, timeMs: 0, softAtMs: 0, hardAtMs: 0, payload: letter!.payload?.toString() }, {
+        id: 0, timeMs: 0, op: 1, codec: 0, partition: 7, softAtMs: 0, hardAtMs: 0, namespace: 'n', key: 'k', reason: 'WRONGTYPE: größer', bytes: 7, payload: 'refused',
       })
+    }))
+
+  test('a dead letter can be taken once', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      for (const [i, key] of ['a', 'b', 'c'].entries()) {
+        append(journal, i + 1, write(key, 'refused'))
+        journal.settle(drained(journal), [{ result: 'dead', version: 0, reason: key }])
+      }
+      const [, second] = journal.deadLetters()
+      assert.equal(journal.takeLetter(second!.id), true)
+      assert.equal(journal.takeLetter(second!.id), false)
+      assert.equal(journal.takeLetter(2 ** 40), false)
+      assert.deepEqual(journal.deadLetters().map(({ key }) => key), ['a', 'c'])
     }))
 
   test('after close writing throws and waiting ends', () =>

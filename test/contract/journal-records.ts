@@ -1,8 +1,10 @@
 // What every journal promises of its records: drained in order, coalesced, settled, back-pressure instead of loss.
 import * as assert from 'node:assert/strict'
 import type { Test } from 'uvu'
+import type { DrainedRecord, PendingWrite } from '../../src/journal/contract'
 import { type WithJournal, LIMITS, append, drained, elected, settleAll, write } from './with-journal'
 
+const WIDE = { ...LIMITS, bytes: 16 * 1024 * 1024 }
 const soon = (): number => performance.now() + 20_000
 const keysOf = (batch: { records: readonly { key: string; hostVersion: number }[] }): string[] =>
   batch.records.map(({ key, hostVersion }) => `${key}@${hostVersion}`)
@@ -20,7 +22,7 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
         mark, op: 1, namespace: 'a:b', key: 'clé', partition: 200, codec: 1, payload: undefined, condition: 3, expected: 2 ** 51 + 1,
         sourceVersion: 0, hostVersion: 9, nsEpoch: 0, softAtMs: 0, hardAtMs: 0, opNumber: 0, isOrphan: false, index: 0,
       })
-      assert.equal(Buffer.from(record!.payload).toString('utf8'), 'välue')
+      assert.equal(Buffer.from(record!.payload!).toString('utf8'), 'välue')
       assert.ok(record!.softAtMs >= before + 60_000 && record!.softAtMs <= journal.nowMs() + 60_000)
       assert.equal(record!.hardAtMs, record!.softAtMs + 5_000)
     }))
@@ -39,7 +41,7 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
       for (const [i, [codec, payload]] of payloads.entries()) append(journal, i + 1, write(`k${i}`, payload, { codec }))
       await elected(journal)
       const { records } = drained(journal)
-      assert.deepEqual(records.map(({ payload }) => Buffer.from(payload)), payloads.map(([, , bytes]) => bytes))
+      assert.deepEqual(records.map(({ payload }) => Buffer.from(payload!)), payloads.map(([, , bytes]) => bytes))
     }))
 
   test('nothing is drained before it is committed, or without the leadership', () =>
@@ -200,6 +202,61 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
     withJournal((journal) => {
       assert.equal(journal.prepare(write('k', 'v'.repeat(journal.maxRecordBytes + 8))), -1)
       assert.ok(journal.prepare(write('k', 'v'.repeat(journal.maxRecordBytes - 100))) > 0)
+    }))
+
+  test('records of any size up to the largest arrive byte for byte, in their place among those of their key', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      const large = Buffer.alloc(journal.maxRecordBytes - 1, 'large')
+      const text = 'ä€'.repeat(300_000)
+      const isSame = (record: DrainedRecord | PendingWrite, bytes: Buffer): boolean => bytes.equals(Buffer.from(record.payload!))
+      append(journal, 1, write('a', large, { codec: 3 }))
+      assert.ok(isSame(journal.pending('', 'a')!, large))
+      assert.equal(journal.pending('', 'a')!.codec, 3)
+      const first = drained(journal, WIDE)
+      assert.ok(first.records[0]!.codec === 3 && isSame(first.records[0]!, large))
+      assert.ok(settleAll(journal, first))
+      assert.equal(journal.pending('', 'a'), undefined)
+      append(journal, 1, write('b', text, { codec: 1 }))
+      append(journal, 2, write('b', 'small'))
+      const second = drained(journal, WIDE)
+      assert.deepEqual(keysOf(second), ['b@2'])
+      assert.ok(settleAll(journal, second))
+      append(journal, 3, write('b', 'small'))
+      append(journal, 4, write('b', text, { codec: 1 }))
+      const third = drained(journal, WIDE)
+      assert.deepEqual(keysOf(third), ['b@4'])
+      assert.ok(isSame(third.records[0]!, Buffer.from(text)))
+    }))
+
+  test('large records have bounded room, too, and wait for it', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      const large = Buffer.alloc(700_000, 1)
+      let count = 0
+      while (true) {
+        const mark = journal.prepare(write(`k${count}`, large, { codec: 3 }))
+        if (mark === 0) break
+        journal.commit(mark, 1, 0)
+        assert.ok(++count < 10)
+      }
+      assert.ok(count >= 2)
+      assert.equal(await journal.roomy(performance.now() + 60), false)
+      const waiting = journal.roomy(soon())
+      for (let batch = journal.drain(LIMITS); batch !== undefined; batch = journal.drain(LIMITS)) settleAll(journal, batch)
+      assert.equal(await waiting, true)
+      assert.ok(journal.prepare(write('more', large, { codec: 3 })) > 0)
+    }))
+
+  test('what became of a record is told while it is known', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      const first = append(journal, 1, write('k', 'one'))
+      const second = append(journal, 2, write('k', 'two'))
+      assert.equal(journal.answerOf(second), undefined)
+      settleAll(journal, drained(journal), 4096)
+      assert.deepEqual(journal.answerOf(second), { result: 'stored', version: 4096 })
+      assert.deepEqual(journal.answerOf(first), { result: 'superseded', version: 4096 })
     }))
 
   test('marks tell what is settled', () =>

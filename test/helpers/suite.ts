@@ -1,8 +1,9 @@
 import { suite as uvuSuite } from 'uvu'
 import type { Test } from 'uvu'
+import { scale } from './scale'
 
 /** Far above what any test needs, below the runner's deadline: it names the test that hangs. */
-const WATCHDOG_MS = 60_000
+const WATCHDOG_MS = 60_000 * scale
 
 /**
  * A named group of tests that always runs: uvu ends well when a file forgets `.run()`. A test that

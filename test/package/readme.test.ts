@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
+import { RedisOnce } from '../helpers/redis-once'
 import { suite } from '../helpers/suite'
 
 const root = join(__dirname, '../../..')
@@ -39,8 +40,8 @@ suite('README', (test) => {
     return { child, output: () => output }
   }
 
-  async function finish(source: string): Promise<string> {
-    const { child, output } = start(source)
+  async function finish(source: string, env?: NodeJS.ProcessEnv): Promise<string> {
+    const { child, output } = start(source, env)
     const [code] = await once(child, 'close')
     assert.equal(code, 0, output())
     return output()
@@ -72,8 +73,8 @@ suite('README', (test) => {
     (await finish(`const c = require('stratacache').createCache({ name: 'probe' })
       console.log(c.info().l1); c.close({ unlink: true })`)).trim() === 'shared'
 
-  test('has snippets for cluster and for threads', () => {
-    assert.equal(snippets.length, 2)
+  test('has snippets for cluster, for threads and for Redis', () => {
+    assert.equal(snippets.length, 3)
   })
 
   test('the cluster snippet serves, and renders a page once on the host', async () => {
@@ -91,6 +92,18 @@ suite('README', (test) => {
     assert.equal(lines.length, 5)
     assert.ok(lines.every((line) => /^thread \d has the price that thread \d loaded$/.test(line)), lines.join('\n'))
     if (shared) assert.equal(new Set(lines.map((line) => /that thread (\d)/.exec(line)![1])).size, 1)
+  })
+
+  test('the Redis snippet writes, and wins by version', async () => {
+    const server = await RedisOnce.start()
+    try {
+      const output = await finish(snippets.find((text) => text.includes('redis:'))!, { REDIS_URL: server.url })
+      assert.equal(output.trim(), 'true 2 connected')
+      assert.ok((await server.admin.dbsize()) > 2)
+    } finally {
+      await unlink('orders')
+      await server.stop()
+    }
   })
 
   test('every file it links to exists', () => {

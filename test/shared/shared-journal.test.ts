@@ -7,7 +7,7 @@ import { suite } from '../helpers/suite'
 
 const withJournal: WithJournal = (body) =>
   withDirectory(async (dir) => {
-    const journal = openSharedJournal({ name: uniqueName(), dir, bytes: 1024 * 1024, lanes: 4 })
+    const journal = openSharedJournal({ name: uniqueName(), dir, bytes: 1024 * 1024, lanes: 4, maxValueBytes: 2 * 1024 * 1024 })
     try {
       await body(journal)
     } finally {

@@ -5,7 +5,7 @@ import type { WithJournal } from '../contract/with-journal'
 import { suite } from '../helpers/suite'
 
 const withJournal: WithJournal = async (body) => {
-  const journal = new ProcessJournal({ bytes: 1024 * 1024 })
+  const journal = new ProcessJournal({ bytes: 1024 * 1024, maxValueBytes: 2 * 1024 * 1024 })
   try {
     await body(journal)
   } finally {

@@ -35,7 +35,7 @@ const CASES: Record<OptionName, { good: [given: unknown, parsed: unknown][]; bad
     bad: ['http://127.0.0.1', '', 6379, null, ['redis://127.0.0.1']],
   },
   writeMode: { good: [['through', 'through'], ['around', 'around']], bad: ['back', true, null] },
-  durability: { good: [['l2', 'l2'], ['replicated', 'replicated']], bad: ['none', 1, null] },
+  durability: { good: [['disk', 'disk'], ['l2', 'l2'], ['replicated', 'replicated']], bad: ['none', 1, null] },
   coordinator: { good: [['daemon', 'daemon'], ['off', 'off']], bad: ['none', false, null] },
   onReconnect: { good: [['flush', 'flush'], ['keep', 'keep']], bad: ['hope', null] },
   partitionBy: { good: [[byTenant, byTenant]], bad: ['tenant', null] },

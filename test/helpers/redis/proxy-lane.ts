@@ -1,9 +1,13 @@
 /** One direction of one connection through the fault proxy. */
 import type { Socket } from 'node:net'
 
+export interface Trickle { bytes: number; everyMs: number }
+
 export interface LaneFaults {
   /** Each chunk arrives this much later than it would, in order. */
   delayMs(): number
+  /** Chunks are taken apart into drops, each so much later than the one before it. */
+  trickle(): Trickle | undefined
   isStalled(): boolean
   isBlackHole(): boolean
   /** What to pass on of these bytes. */
@@ -22,7 +26,7 @@ export class Lane {
     source.on('data', (chunk: Buffer) => {
       if (this.#isCut || faults.isBlackHole()) return
       const bytes = faults.through(chunk)
-      if (bytes.length > 0) this.#queue.push({ bytes, dueMs: performance.now() + faults.delayMs() })
+      this.#enqueue(bytes)
       this.update()
     })
     source.on('end', () => {
@@ -41,6 +45,16 @@ export class Lane {
     const isFull = this.sink.writableNeedDrain && !this.sink.destroyed
     if (isHeld || isFull) this.source.pause()
     else this.source.resume()
+  }
+
+  #enqueue(bytes: Buffer): void {
+    let dueMs = performance.now() + this.faults.delayMs()
+    const drops = this.faults.trickle()
+    const size = drops?.bytes ?? bytes.length
+    if (drops !== undefined) dueMs = Math.max(dueMs, (this.#queue.at(-1)?.dueMs ?? 0) + drops.everyMs)
+    for (let at = 0; at < bytes.length; at += size, dueMs += drops?.everyMs ?? 0) {
+      this.#queue.push({ bytes: bytes.subarray(at, at + size), dueMs })
+    }
   }
 
   #flush(): void {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { type Server, type Socket, connect, createServer } from 'node:net'
 import { freePort } from '../../../bench/free-port'
 import { type DropRule, PushDropper, type PubSubMessage } from './push-dropper'
-import { Lane } from './proxy-lane'
+import { Lane, type Trickle } from './proxy-lane'
 
 /** `up` goes from the client to the server. */
 export type Direction = 'up' | 'down'
@@ -17,6 +17,7 @@ export class FaultProxy {
   readonly #connections = new Set<Connection>()
   #listener: Server | undefined
   #delayMs = 0
+  #trickle: Trickle | undefined
   readonly #stalled = new Set<Direction>()
   #isBlackHole = false
   readonly #cutAfter = new Map<Direction, number>()
@@ -38,6 +39,11 @@ export class FaultProxy {
   /** Every chunk arrives `ms` later from now on, in both directions. */
   delay(ms: number): void {
     this.#delayMs = ms
+  }
+
+  /** Bytes come in drops of `bytes`, one each `everyMs`, in both directions of each connection. */
+  trickle(bytes: number, everyMs: number): void {
+    this.#trickle = { bytes, everyMs }
   }
 
   /** Nothing moves any more until `resume`; nothing is lost. Once the kernel's buffers are full, writers feel it. */
@@ -104,6 +110,7 @@ export class FaultProxy {
   /** Ends all faults. Connections that have lost bytes are reset, the others go on. */
   async heal(): Promise<void> {
     this.#delayMs = 0
+    this.#trickle = undefined
     this.#isBlackHole = false
     this.#stalled.clear()
     this.#cutAfter.clear()
@@ -139,6 +146,7 @@ export class FaultProxy {
   #faultsOf(direction: Direction, connection: Connection, through: (bytes: Buffer) => Buffer) {
     return {
       delayMs: () => this.#delayMs,
+      trickle: () => this.#trickle,
       isStalled: () => this.#stalled.has(direction),
       isBlackHole: () => connection.hasLostBytes,
       through,
