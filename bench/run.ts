@@ -3,6 +3,7 @@
  *
  *   npm run bench -- micro latency       only these
  *   npm run bench -- --quick             a smoke of two minutes; its figures mean nothing
+ *   npm run bench:redis                  those of Redis as the second tier
  *   npm run bench -- --rounds 5          more rounds than the benchmark would do
  *   npm run bench -- hit-ratio <path>    other traces: a file or a folder of them
  */
@@ -17,7 +18,7 @@ import { writeReport } from './report'
 import { runRounds } from './rounds'
 import type { Results } from './outcome'
 import type { SubBench } from './sub-bench'
-import { SUB_BENCHES } from './sub-benches'
+import { REDIS_BENCHES, SUB_BENCHES } from './sub-benches'
 import { writeSummary } from './summary'
 import { fromCaller } from './trace-files'
 
@@ -32,7 +33,7 @@ interface Options {
 function options(): Options {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { quick: { type: 'boolean' }, rounds: { type: 'string' }, out: { type: 'string' } },
+    options: { quick: { type: 'boolean' }, redis: { type: 'boolean' }, rounds: { type: 'string' }, out: { type: 'string' } },
   })
   const isName = (text: string): boolean => SUB_BENCHES.some(({ name }) => name === text)
   const named = positionals.filter(isName)
@@ -41,8 +42,9 @@ function options(): Options {
   if (wrong !== undefined) throw new Error(`${wrong} is neither a benchmark (${SUB_BENCHES.map(({ name }) => name).join(', ')}) nor a path to traces`)
   const rounds = values.rounds === undefined ? undefined : Number(values.rounds)
   if (rounds !== undefined && !(Number.isInteger(rounds) && rounds > 0)) throw new Error('--rounds takes a whole number above 0')
+  const all = values.redis === true ? REDIS_BENCHES : SUB_BENCHES.filter(({ isOnRequest }) => isOnRequest !== true)
   return {
-    benches: SUB_BENCHES.filter(({ name, isOnRequest }) => (named.length === 0 ? isOnRequest !== true : named.includes(name))),
+    benches: named.length === 0 ? [...all] : SUB_BENCHES.filter(({ name }) => named.includes(name)),
     paths,
     isQuick: values.quick === true,
     rounds,
@@ -76,7 +78,7 @@ async function runOne(bench: SubBench, { paths, isQuick, rounds: wanted, folder,
   const measured = await runRounds(bench, rounds, conditions, progress)
   const results: Results = {
     bench: bench.name, title: bench.title,
-    command: ['npm run bench --', bench.name, ...paths, ...(isQuick ? ['--quick'] : []), ...(wanted === undefined ? [] : ['--rounds', wanted])].join(' '),
+    command: [REDIS_BENCHES.includes(bench) ? 'npm run bench:redis --' : 'npm run bench --', bench.name, ...paths, ...(isQuick ? ['--quick'] : []), ...(wanted === undefined ? [] : ['--rounds', wanted])].join(' '),
     date: new Date().toISOString(), machine: { ...describeMachine(), 'redis-server': redis?.version ?? 'not used' },
     rounds, isQuick, ...measured, loadAverage: [before, load()], seconds: Math.round((Date.now() - started) / 1000),
   }

@@ -2,6 +2,7 @@
 //   npm run bench -- micro latency    only these
 //   npm run bench -- --quick          a smoke; its figures mean nothing and go to build/bench-quick
 //   npm run bench:native              the C++ core alone
+//   npm run bench:redis               those of Redis as the second tier
 import { spawn } from 'node:child_process'
 import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
@@ -20,7 +21,7 @@ runScript(async () => {
   if (!types) say('  type errors: what the compiler wrote in spite of them is measured')
   await installPeers()
   if (isNative || args.includes('native')) await buildProgram()
-  if (!isNative) await offerRedis('ioredis is not measured')
+  if (!isNative) await offerRedis(args.includes('--redis') ? 'nothing can be measured' : 'ioredis is not measured')
   say()
   return run(isNative ? ['native', ...args.filter((arg) => arg !== '--native')] : args)
 })

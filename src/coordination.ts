@@ -34,6 +34,7 @@ export type CoordinationEvent =
   | { event: 'dead'; reason: string }
   /** Writes that a former life of the host had left on the disk. */
   | ({ event: 'replayed' } & Replayed)
+  | { event: 'unreplayed'; message: string }
   | { event: 'link'; state: LinkState; error?: { code: string; message: string } }
 
 export class Coordination {
@@ -95,12 +96,12 @@ export class Coordination {
       onHeard: () => this.#leader?.remember(),
       onLink: (state, error) => {
         this.#leader?.onLink()
-        if (state === 'connected') void this.#replay(nodes, feed.positions().epochs[CONTROL_PARTITION]!)
+        if (state === 'connected') this.#replay(nodes, feed.positions().epochs[CONTROL_PARTITION]!).catch((failure: Error) => this.#tellUnreplayed(failure))
         this.#tell({ event: 'link', state, ...told(error) })
       },
     })
-    const feed = new RedisFeed(far, applier, { origin: journal.hostId, heartbeatMs, from }, nodes, new ServerClock())
-    const writer = new Writer(far, { origin: journal.hostId, seqFloor: (partition) => feed.positions().seqs[partition] ?? 0 }, nodes)
+    const feed = new RedisFeed(far, applier, { origin: journal.hostId, skipsOwn: true, heartbeatMs, from }, nodes, new ServerClock())
+    const writer = new Writer(far, { origin: journal.hostId, seqFloor: (partition) => feed.seqOf(partition) }, nodes)
     this.#writer = writer
     this.#nodes = nodes
     this.#leader = new Leader({ table, journal, writer, feed, applier, onDead: (reason) => this.#tellDead(reason) }, leader)
@@ -113,6 +114,10 @@ export class Coordination {
   #tidy(): void {
     const { kind, hostId } = this.#journal
     if (kind === 'shared') removeFinished(this.#settings.diskDirectory, hostId, (mark) => this.#journal.isSettled(mark))
+  }
+
+  #tellUnreplayed({ message }: Error): void {
+    if (!this.#isClosed) this.#tell({ event: 'unreplayed', message })
   }
 
   /** Once in a term, when the feed knows what the namespaces' epochs are. */

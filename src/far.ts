@@ -139,6 +139,7 @@ export class Far {
 
   #hear(event: CoordinationEvent): void {
     if (event.event === 'dead') return this.#warn(event, 'Redis refused a write for good: deadLetters() has it', 'error')
+    if (event.event === 'unreplayed') return this.#warn(event, 'writes that were left on the disk could not be brought to Redis; the next leader tries again', 'error')
     if (event.event === 'link' && event.state === 'lost') return this.#warn(event, 'Redis is away')
     if (event.event === 'link' && event.state === 'connected') this.#warned.clear()
     const texts = { lead: 'this process leads', replayed: 'writes that were left on the disk have been brought to Redis' }

@@ -17,13 +17,13 @@ export interface L2Options {
   ttl?: Duration | undefined
   /** Between two heartbeats; lost invalidations are noticed within three. Default 500 ms. */
   heartbeat?: Duration | undefined
-  /** Bytes of the journal of pending writes, fixed by the process that creates it. Default a quarter of `memory`, from 16 to 64 MiB. */
+  /** Bytes of the journal of pending writes, fixed by the process that creates it. Default a quarter of `memory`, from 16 to 128 MiB. */
   journal?: Size | undefined
   /** Directory of the append-only files of `durability: 'disk'`. Default: `dir` where that is on a disk, else /var/tmp/stratacache-<uid>. */
   disk?: string | undefined
   /** The largest value, in bytes as stored. Default 64 MiB. Above, `set` is refused with ERR_CACHE_VALUE. */
   maxValue?: Size | undefined
-  /** A batch of the write pipe has at most so many records. Default 2,048. */
+  /** A batch of the write pipe has at most so many records. Default 8,192. */
   batchRecords?: number | undefined
   /** A batch of the write pipe has at most so many bytes. Default 4 MiB. */
   batchBytes?: Size | undefined
@@ -60,7 +60,7 @@ export const DEFAULT_L2: L2Settings = {
   journalBytes: undefined,
   disk: undefined,
   maxValueBytes: 64 * 1024 * 1024,
-  batchRecords: 2_048,
+  batchRecords: 8_192,
   batchBytes: 4 * 1024 * 1024,
   batchDelayMs: 0,
   closeTimeoutMs: 2_000,

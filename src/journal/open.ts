@@ -5,7 +5,7 @@ import type { SharedJournalOptions } from './shared-journal'
 
 /** The journal's share of a cache's memory, in bytes. */
 export function defaultJournalBytes(memory: number): number {
-  return Math.min(Math.max(memory / 4, 16 * 1024 * 1024), 64 * 1024 * 1024)
+  return Math.min(Math.max(memory / 4, 16 * 1024 * 1024), 128 * 1024 * 1024)
 }
 
 /**

@@ -11,10 +11,13 @@ interface Waiter {
 
 export class Waiters {
   readonly #byMark = new Map<Mark, Waiter[]>()
-  readonly #forRoom = new Set<() => void>()
+  readonly #forRoom: { resolve(isRoomy: boolean): void; deadlineMs: number }[] = []
+  #isRoomy: (() => boolean) | undefined
+  #timer: NodeJS.Timeout | undefined
+  #timerMs = 0
 
   get isEmpty(): boolean {
-    return this.#byMark.size === 0 && this.#forRoom.size === 0
+    return this.#byMark.size === 0 && this.#forRoom.length === 0
   }
 
   /** Resolves with what `answer` is given for the mark; undefined at the deadline. */
@@ -45,24 +48,41 @@ export class Waiters {
 
   /** Asks `isRoomy` whenever `look` is called, and now and then; true as soon as it says so. */
   async waitForRoom(isRoomy: () => boolean, deadlineMs: number): Promise<boolean> {
-    while (!isRoomy()) {
-      const leftMs = deadlineMs - performance.now()
-      if (leftMs <= 0) return false
-      await new Promise<void>((resolve) => {
-        const go = (): void => {
-          clearTimeout(timer)
-          this.#forRoom.delete(go)
-          resolve()
-        }
-        const timer = setTimeout(go, Math.min(leftMs, LOOK_MS))
-        this.#forRoom.add(go)
-      })
-    }
-    return true
+    if (isRoomy()) return true
+    if (deadlineMs <= performance.now()) return false
+    this.#isRoomy = isRoomy
+    return new Promise((resolve) => {
+      this.#forRoom.push({ resolve, deadlineMs })
+      this.#lookAt(Math.min(performance.now() + LOOK_MS, deadlineMs))
+    })
   }
 
+  /** Those who wait for room go on, all at once and in the order they came: who finds none after all waits again. */
   look(): void {
-    for (const go of [...this.#forRoom]) go()
+    if (this.#forRoom.length === 0) return
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    const isRoomy = this.#isRoomy!()
+    const nowMs = performance.now()
+    let nextMs = nowMs + LOOK_MS
+    for (const waiter of this.#forRoom.splice(0)) {
+      if (isRoomy || waiter.deadlineMs <= nowMs) waiter.resolve(isRoomy)
+      else {
+        this.#forRoom.push(waiter)
+        nextMs = Math.min(nextMs, waiter.deadlineMs)
+      }
+    }
+    if (this.#forRoom.length > 0) this.#lookAt(nextMs)
+  }
+
+  /** One timer for all of them. */
+  #lookAt(timeMs: number): void {
+    if (this.#timer !== undefined) {
+      if (this.#timerMs <= timeMs) return
+      clearTimeout(this.#timer)
+    }
+    this.#timerMs = timeMs
+    this.#timer = setTimeout(() => this.look(), Math.max(0, timeMs - performance.now()))
   }
 
   /** Nobody will answer any more. */

@@ -2,7 +2,7 @@
 import type { EntryResult, FarConfig, WriteRecord } from './contract'
 import { convertFailure } from './driver-errors'
 import { buildTail } from './envelope'
-import type { Argument, Request } from './link'
+import type { Argument, Order } from './link'
 import type { Names } from './names'
 import { suffixOf } from './names'
 import { WRITE } from './scripts'
@@ -12,17 +12,15 @@ export interface BatchSettings {
   config: FarConfig
   names: Names
   origin: string
-  /** Entries the log keeps at least. */
+  /** Messages the log keeps. */
   logCap: number
   tombstoneMs: number
 }
 
 export interface Batch {
-  request: Request
+  request: Order
   salt: number
 }
-
-const SHARED_META_AT = 12
 
 /** What an entry weighs on the way. */
 export function weightOf(record: WriteRecord): number {
@@ -31,20 +29,13 @@ export function weightOf(record: WriteRecord): number {
 
 /** No records: makes sure that the partition has a state. */
 export function buildBatch(partition: number, records: readonly WriteRecord[], seqFloor: number, settings: BatchSettings): Batch {
-  const { names, origin } = settings
+  const { names } = settings
   const salt = randomSalt()
   const state = names.state(partition)
   const keys: Argument[] = [state, names.log(partition)]
-  const args: Argument[] = [
-    names.channel, partition, origin, records[0]?.opNumber ?? 0, records.at(-1)?.opNumber ?? 0, records[0]?.resendFloor ?? -1,
-    randomEpoch(), seqFloor, salt, settings.logCap, settings.tombstoneMs, records.every(isPlain) ? 1 : 0, '',
-  ]
-  const metas = records.map(metaOf)
-  const isShared = metas.every((meta) => meta.equals(metas[0]!))
-  if (isShared && metas.length > 0) args[SHARED_META_AT] = metas[0]!
-  for (let index = 0; index < records.length; index++) {
-    const record = records[index]!
-    if (!isShared) args.push(metas[index]!)
+  const args: Argument[] = [...commonArguments(partition, records, seqFloor, salt, settings), 0, '', '']
+  for (const record of records) {
+    args.push(metaOf(record))
     if (record.op === 5) {
       keys.push(state)
       args.push(record.namespace)
@@ -57,8 +48,13 @@ export function buildBatch(partition: number, records: readonly WriteRecord[], s
   return { request: ['EVALSHA', WRITE.sha, keys.length, ...keys, ...args], salt }
 }
 
-function isPlain({ op, condition, sourceVersion }: WriteRecord): boolean {
-  return op < 3 && condition === 0 && sourceVersion === 0
+/** The first eleven. */
+export function commonArguments(partition: number, records: readonly WriteRecord[], seqFloor: number, salt: number, settings: BatchSettings): (string | number)[] {
+  const { names, origin, logCap, tombstoneMs } = settings
+  return [
+    names.channel, partition, origin, records[0]?.opNumber ?? 0, records.at(-1)?.opNumber ?? 0, records[0]?.resendFloor ?? -1,
+    randomEpoch(), seqFloor, salt, logCap, tombstoneMs,
+  ]
 }
 
 /** '>BBBxddddI4' of Redis' struct. */

@@ -2,7 +2,7 @@
 import { buildBatch, type BatchSettings } from './batch'
 import { CONTROL_PARTITION, PARTITIONS } from './contract'
 import { Failure } from './driver-errors'
-import type { Request } from './link'
+import type { Order, Request } from './link'
 import { decodeMessage, type Message } from './message'
 import type { Nodes } from './nodes'
 import { WRITE } from './scripts'
@@ -78,7 +78,7 @@ export class CatchUp {
   async namespaces(seqFloor: number, deadlineMs: number): Promise<{ state: PartitionState; epochs: Map<string, number> } | Failure | undefined> {
     const key = this.#settings.names.state(CONTROL_PARTITION)
     const make = buildBatch(CONTROL_PARTITION, [], seqFloor, this.#settings).request
-    const requests: Request[] = [['SCRIPT', 'LOAD', WRITE.text], make, ['HGETALL', key]]
+    const requests: Order[] = [['SCRIPT', 'LOAD', WRITE.text], make, ['HGETALL', key]]
     const answers = (await this.#nodes.send(new Map([[CONTROL_PARTITION, requests]]), deadlineMs)).get(CONTROL_PARTITION)!
     const fields = answers[2]
     const failed = answers.find((answer) => answer instanceof Failure) as Failure | undefined

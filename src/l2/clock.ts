@@ -7,6 +7,30 @@ export function monotonicMs(): number {
 
 const OLD_AFTER_MS = 30_000
 
+/**
+ * The least that Redis' clock can say: what it said last and the time since then. Never ahead of it, and behind it by no
+ * more than the quickest answer was on its way. On the clock of performance.now.
+ */
+export class ClockFloor {
+  #offsetMs = Number.NaN
+  #learntMs = 0
+
+  /** A whole number; undefined before anything was learnt. */
+  nowMs(): number | undefined {
+    return Number.isNaN(this.#offsetMs) ? undefined : Math.floor(performance.now() + this.#offsetMs)
+  }
+
+  /** `serverMs`: told between the two times. */
+  learn(askedMs: number, serverMs: number, answeredMs: number): void {
+    const offsetMs = serverMs - answeredMs
+    const wasSetBack = serverMs - askedMs < this.#offsetMs
+    if (!(offsetMs < this.#offsetMs) || wasSetBack || answeredMs - this.#learntMs > OLD_AFTER_MS) {
+      this.#offsetMs = offsetMs
+      this.#learntMs = answeredMs
+    }
+  }
+}
+
 /** Learns the offset from pairs of (asked, told, answered); the quickest answer is the most exact. */
 export class ServerClock {
   #offsetMs = Number.NaN

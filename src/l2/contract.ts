@@ -126,7 +126,7 @@ export interface WriteRecord {
   /** From 1, rising by one per record and partition. A record sent again keeps its number. */
   opNumber: number
   /** On a record sent again: the last sequence of the partition that this host knew when it sent it first. */
-  resendFloor?: number
+  resendFloor?: number | undefined
 }
 
 export type EntryResult =
@@ -222,6 +222,8 @@ export interface Positions {
 export interface FeedOptions {
   /** This host, 16 hex digits. */
   origin: string
+  /** What this host wrote itself is not told, clears excepted. Default false. */
+  skipsOwn?: boolean
   /** Default 500. */
   heartbeatMs?: number
   /** Heartbeats in a row that may stay away before the connections are made anew. Default 2. */

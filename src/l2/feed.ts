@@ -109,6 +109,11 @@ export class RedisFeed implements Feed {
     if (this.#isOwner) this.#nodes.close()
   }
 
+  /** The last sequence of the partition that was delivered. */
+  seqOf(partition: number): number {
+    return this.#sequencer.seqOf(partition)
+  }
+
   positions(): Positions {
     return { ...this.#sequencer.positions(), servers: this.#servers.slice() }
   }
@@ -132,7 +137,7 @@ export class RedisFeed implements Feed {
 
   #hear(bytes: Buffer): void {
     if (this.#isStopped) return
-    const message = decodeMessage(bytes)
+    const message = decodeMessage(bytes, this.#options.skipsOwn === true ? this.#options.origin : undefined)
     if (message === undefined) this.#counts.garbled++
     else if (message.partition === -1) this.#heartbeatIsBack(message as { origin: string; counter: number })
     else if (!this.#sequencer.accept(message as Parameters<Sequencer['accept']>[0])) this.#mark([message.partition])

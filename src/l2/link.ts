@@ -7,11 +7,13 @@
  */
 import type { ConnectionSpec, LinkState } from './contract'
 import { busy, convertFailure, Failure, isAuthFailure, timeout, unavailable } from './driver-errors'
-import { openRedis, type Redis, send } from './redis'
+import { type Encoded, openRedis, type Redis, send, sendEncoded } from './redis'
 
 export type Argument = string | Buffer | number
 /** Name first. */
 export type Request = readonly [name: string, ...args: Argument[]]
+/** Also a whole command as the bytes of the protocol. */
+export type Order = Request | Encoded
 
 export interface LinkOptions {
   spec: ConnectionSpec
@@ -37,6 +39,7 @@ interface Owed {
 }
 
 const MAX_OWED = 16_384
+const LARGE_BYTES = 16 * 1024
 const FIRST_RETRY_MS = 20
 const MAX_RETRY_MS = 1000
 /** A refused password is not tried again at once: servers lock users out, and logs fill. */
@@ -95,7 +98,7 @@ export class Link {
   }
 
   /** One answer per request, in order: a value, or a Failure. Sent in one write. Never rejects. */
-  send(requests: readonly Request[], deadlineMs: number): Promise<unknown[]> {
+  send(requests: readonly Order[], deadlineMs: number): Promise<unknown[]> {
     this.open()
     const redis = this.#redis
     if (!this.#isReady || redis === undefined) {
@@ -196,18 +199,23 @@ export class Link {
     this.#retryTimer.unref()
   }
 
-  #write(redis: Redis, requests: readonly Request[], owed: Owed): void {
+  #write(redis: Redis, requests: readonly Order[], owed: Owed): void {
     // One system call for all: the driver writes each command by itself.
     const { stream } = redis as unknown as { stream: { cork(): void; uncork(): void } }
     stream.cork()
+    let bytes = 0
     for (let index = 0; index < requests.length; index++) {
-      const [name, ...args] = requests[index]!
-      send(redis, name, args).then(
+      const request = requests[index]!
+      if (isEncoded(request)) bytes += request.bytes.length
+      const sent = isEncoded(request) ? sendEncoded(redis, request) : send(redis, request[0], request.slice(1) as Argument[])
+      sent.then(
         (value) => this.#answer(redis, owed, index, value),
         (error: unknown) => this.#answer(redis, owed, index, convertFailure(error, this.host)),
       )
     }
-    process.nextTick(() => stream.uncork())
+    // A large block goes at once: the server begins with it while the next one is made.
+    if (bytes > LARGE_BYTES) stream.uncork()
+    else process.nextTick(() => stream.uncork())
   }
 
   #answer(redis: Redis, owed: Owed, index: number, value: unknown): void {
@@ -255,6 +263,10 @@ export class Link {
       this.drop(timeout(this.host))
     }, this.#options.stuckMs / 4).unref()
   }
+}
+
+function isEncoded(request: Order): request is Encoded {
+  return 'bytes' in request
 }
 
 function timeoutOrLoss(failure: Failure | undefined, host: string): Failure {

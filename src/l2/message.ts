@@ -41,15 +41,79 @@ export function encodeHeartbeat(origin: string, counter: number): Buffer {
   return Buffer.from(encode([-1, origin, counter]).payload as Uint8Array)
 }
 
-/** Never throws. */
-export function decodeMessage(bytes: Uint8Array): Message | Heartbeat | undefined {
+/** Never throws. Of what `own` wrote to partitions of keys only the head is read: such messages have no events. */
+export function decodeMessage(bytes: Uint8Array, own?: string): Message | Heartbeat | undefined {
   if (bytes.length > MAX_MESSAGE_BYTES) return undefined
+  const head = own === undefined ? undefined : ownHead(bytes, own)
+  if (head !== undefined) return head
   try {
     const parts = decode(Codec.msgpack, bytes)
     if (!Array.isArray(parts)) return undefined
     return parts[0] === -1 ? heartbeat(parts) : message(parts)
   } catch {
     return undefined
+  }
+}
+
+/** The places of a message's numbers, read without making anything of what follows. Undefined: not of `own`, or to be looked at as a whole. */
+function ownHead(bytes: Uint8Array, own: string): Message | undefined {
+  const head = new HeadReader(bytes)
+  const count = head.array()
+  const partition = head.number()
+  const epoch = Number(head.text())
+  const seqFirst = head.number()
+  const seqLast = head.number()
+  const origin = head.text()
+  const salt = head.number()
+  const begins = head.number()
+  if (!head.isGood || origin !== own || partition >= CONTROL_PARTITION || salt >= SALTS) return undefined
+  const isWhole = seqFirst > 0 && seqLast >= seqFirst && seqLast <= MAX_SEQ && epoch > 0 && count === 7 + 2 * (seqLast - seqFirst + 1)
+  return isWhole ? { partition, epoch, seqFirst, seqLast, origin, isFirst: begins === 1, events: [] } : undefined
+}
+
+/** Reads the few kinds of msgpack values that a message begins with. */
+class HeadReader {
+  isGood = true
+  readonly #bytes: Uint8Array
+  #at = 0
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+  }
+
+  array(): number {
+    const kind = this.#byte()
+    if (kind >= 0x90 && kind <= 0x9f) return kind - 0x90
+    return kind === 0xdc ? this.#unsigned(2) : kind === 0xdd ? this.#unsigned(4) : this.#bad()
+  }
+
+  number(): number {
+    const kind = this.#byte()
+    if (kind <= 0x7f) return kind
+    return kind >= 0xcc && kind <= 0xcf ? this.#unsigned(1 << (kind - 0xcc)) : this.#bad()
+  }
+
+  text(): string {
+    const kind = this.#byte()
+    if (kind < 0xa0 || kind > 0xbf) return String(this.#bad())
+    let text = ''
+    for (let left = kind - 0xa0; left > 0; left--) text += String.fromCharCode(this.#byte())
+    return text
+  }
+
+  #unsigned(bytes: number): number {
+    let value = 0
+    for (let i = 0; i < bytes; i++) value = value * 256 + this.#byte()
+    return value
+  }
+
+  #byte(): number {
+    return this.#bytes[this.#at++] ?? this.#bad()
+  }
+
+  #bad(): number {
+    this.isGood = false
+    return 0
   }
 }
 

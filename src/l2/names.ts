@@ -25,7 +25,33 @@ const CACHE = /^[A-Za-z0-9._-]{1,64}$/
  * `group` alone where given, modulo 256. Part of the wire format: it never changes.
  */
 export function partitionOf(namespace: string, key: string, group?: string): number {
-  return crc32(group ?? suffixOf(namespace, key)) % PARTITIONS
+  return (group === undefined ? shortCrc(namespace, key) ?? crc32(suffixOf(namespace, key)) : crc32(group)) % PARTITIONS
+}
+
+const SHORT = 96
+const TABLE = new Int32Array(256)
+for (let byte = 0; byte < 256; byte++) {
+  let crc = byte
+  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ 0xedb88320
+  TABLE[byte] = crc
+}
+
+/** The same CRC without the way into zlib, for short names of ASCII letters; undefined for others. */
+function shortCrc(namespace: string, key: string): number | undefined {
+  if (namespace.length + key.length > SHORT) return undefined
+  let crc = -1
+  for (let i = 0; i < namespace.length; i++) {
+    const code = namespace.charCodeAt(i)
+    if (code > 127) return undefined
+    crc = TABLE[(crc ^ code) & 255]! ^ (crc >>> 8)
+  }
+  crc = TABLE[(crc ^ 124) & 255]! ^ (crc >>> 8)
+  for (let i = 0; i < key.length; i++) {
+    const code = key.charCodeAt(i)
+    if (code > 127) return undefined
+    crc = TABLE[(crc ^ code) & 255]! ^ (crc >>> 8)
+  }
+  return (crc ^ -1) >>> 0
 }
 
 /** What names an entry within its partition, in keys, envelopes and messages. */
@@ -42,6 +68,7 @@ export function splitSuffix(suffix: string): { namespace: string; key: string } 
 export class Names {
   readonly channel: string
   readonly #stems: string[] = []
+  readonly #dataStems: Uint8Array[] = []
 
   /** Throws ERR_CACHE_OPTION for a prefix or cache name that could change the meaning of a key. */
   constructor(cache: string, prefix = DEFAULT_PREFIX) {
@@ -50,11 +77,19 @@ export class Names {
       throw misuse('ERR_CACHE_OPTION', 'keyPrefix', '1 to 64 letters, digits or any of "._:@-"', prefix)
     }
     this.channel = `${prefix}:{${cache}}:m`
-    for (let partition = 0; partition <= PARTITIONS; partition++) this.#stems.push(`${prefix}:{${cache}.${partition}}:`)
+    for (let partition = 0; partition <= PARTITIONS; partition++) {
+      this.#stems.push(`${prefix}:{${cache}.${partition}}:`)
+      this.#dataStems.push(Buffer.from(this.data(partition, '')))
+    }
   }
 
   data(partition: number, suffix: string): string {
     return `${this.#stems[partition]!}d|${suffix}`
+  }
+
+  /** What the names of a partition's data begin with, as bytes. */
+  dataStem(partition: number): Uint8Array {
+    return this.#dataStems[partition]!
   }
 
   state(partition: number): string {

@@ -8,7 +8,7 @@
  */
 import type { FarConfig, LinkState } from './contract'
 import { Failure, unavailable } from './driver-errors'
-import { Link, type Request } from './link'
+import { Link, type Order } from './link'
 import { hostOf, type Redis } from './redis'
 import { partitionSlots, readSlotRanges, SLOTS } from './slots'
 
@@ -88,7 +88,7 @@ export class Nodes {
   }
 
   /** Each partition's requests, in one write per node; answers in the same shape. */
-  async send(requests: ReadonlyMap<number, readonly Request[]>, deadlineMs: number): Promise<Map<number, unknown[]>> {
+  async send(requests: ReadonlyMap<number, readonly Order[]>, deadlineMs: number): Promise<Map<number, unknown[]>> {
     const partitionsByLink = new Map<Link | undefined, number[]>()
     for (const partition of requests.keys()) {
       const link = this.linkOf(partition)
@@ -112,7 +112,7 @@ export class Nodes {
   }
 
   /** Where ASK points to: one request to a node that takes the slot over, after what it needs first. */
-  async sendAsking(redirect: { host: string; port: number }, request: Request, deadlineMs: number, before: readonly Request[] = []): Promise<unknown> {
+  async sendAsking(redirect: { host: string; port: number }, request: Order, deadlineMs: number, before: readonly Order[] = []): Promise<unknown> {
     const link = this.#linkAt(redirect.host, redirect.port)
     if (!(await link.ready(deadlineMs))) return unavailable(this.host)
     return (await link.send([...before, ['ASKING'], request], deadlineMs)).at(-1)

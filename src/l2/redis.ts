@@ -98,6 +98,29 @@ export function openRedis(spec: ConnectionSpec, address?: { host: string; port: 
   return new (Redis as new (options: object) => Redis)(options)
 }
 
+/** A command whose bytes somebody else has made; `bytes` are not changed any more. */
+export interface Encoded {
+  readonly name: string
+  readonly bytes: Buffer
+}
+
+class EncodedCommand extends Command {
+  readonly #bytes: Buffer
+
+  constructor({ name, bytes }: Encoded) {
+    super(name, [], { replyEncoding: null })
+    this.#bytes = bytes
+  }
+
+  override toWritable(): Buffer {
+    return this.#bytes
+  }
+}
+
+export function sendEncoded(redis: Redis, encoded: Encoded): Promise<unknown> {
+  return redis.sendCommand(new EncodedCommand(encoded)) as Promise<unknown>
+}
+
 /** One command whose strings come back as Buffers. */
 export function send(redis: Redis, name: string, args: (string | Buffer | number)[]): Promise<unknown> {
   // A null encoding means Buffers; the driver's types know only named ones.

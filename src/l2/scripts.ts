@@ -4,12 +4,17 @@
  *
  *   KEYS  state, log, then one data key per entry (the state key again for a clear)
  *   ARGV  1 channel, 2 partition, 3 origin, 4 first op number, 5 last op number, 6 resend floor or
- *         -1, 7 fresh epoch, 8 sequence floor, 9 salt, 10 log cap, 11 tombstone ms, 12 '1' if all
- *         entries are plain sets and deletes, 13 the meta of all entries or '', then per entry
- *         (meta only where 13 is ''):
- *         meta  struct '>BBBxddddI4': op, condition, codec, soft ms, hard ms, expected, source
- *               version, sum of namespace epochs
- *         tail  the envelope from byte 40 on, suffix, payload; for a clear the namespace path
+ *         -1, 7 fresh epoch, 8 sequence floor, 9 salt, 10 log cap, 11 tombstone ms, 12 what Redis'
+ *         clock says in the sender's belief, 13 the form of the entries, 14 their part of the
+ *         message, then two for each entry
+ *         Form '': entries of any kind.
+ *           meta  struct '>BBBxddddI4': op, condition, codec, soft ms, hard ms, expected, source
+ *                 version, sum of namespace epochs
+ *           tail  the envelope from byte 40 on, suffix, payload; for a clear the namespace path
+ *         Form of codec bytes, one for each entry or one for all: sets and deletes without any
+ *         condition, made by the sender, so that little is left to do here.
+ *           tail  the envelope from byte 12 on, suffix, payload
+ *           end   of the hard life, or '': none
  *   reply { epoch, last sequence, marks, told, seconds, microseconds, clear epochs, last error }
  *         marks: a letter per entry, '' = all 'a'. a applied, l lost, o older, d duplicate, e failed
  *         told:  what the state said of this origin, where there are duplicates:
@@ -25,6 +30,9 @@
  * what the host and the log know. In the control partition that gives the root a new fleet epoch,
  * so nothing written before counts. No entries at all: only makes sure that the state is there.
  *
+ * The log keeps as many messages as its cap says, and of large ones those of four times as many
+ * sequences, so that its size does not grow with the batches.
+ *
  * Origins silent for a week are forgotten when a new one comes and there are many.
  */
 import { createHash } from 'node:crypto'
@@ -33,6 +41,12 @@ export interface Script {
   text: string
   sha: string
 }
+
+/**
+ * A batch may be on its way for so long, and what its sender believed of Redis' clock is late by that. Beyond, one of the
+ * clocks was set: then lives begin when they arrive.
+ */
+const LATE_MS = 2000
 
 export const WRITE: Script = script(`
 local call, pcall_, pack, unpack_ = redis.call, redis.pcall, struct.pack, struct.unpack
@@ -61,7 +75,8 @@ end
 local time = call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
 local resendFloor = told and -1 or tonumber(ARGV[6])
-local isPlain = ARGV[12] == '1' and resendFloor < 0
+local codecs = ARGV[13]
+local isPlain = codecs ~= ''
 
 local base = seq - dups
 local seqLast = seq + count - dups
@@ -79,6 +94,11 @@ local function u64(n)
   return pack('>I4I4', high, n - high * 4294967296)
 end
 local nowBytes = u64(now)
+local function arrayHead(n)
+  if n < 16 then return string.char(144 + n) end
+  if n < 65536 then return pack('>BI2', 220, n) end
+  return pack('>BI4', 221, n)
+end
 local suffixAt = #state + 2
 
 local memo = {}
@@ -97,16 +117,37 @@ local function parse(text)
   return m
 end
 
-local shared = count > 0 and ARGV[13] ~= '' and parse(ARGV[13]) or nil
-local stride, argAt = shared and 1 or 2, shared and 13 or 12
 local marks, hasMarks, clears, lastError = {}, false, {}, ''
-local message = {tonumber(ARGV[2]), epoch, seq + 1, seqLast, ARGV[3], salt, isNew and 1 or 0}
-local size = 7
+local message, size = {}, 0
 
-for i = dups + 1, count do
-  local at = argAt + stride * i
-  local m = shared or memo[ARGV[at]] or parse(ARGV[at])
-  local tail = ARGV[at + stride - 1]
+if isPlain then
+  local head = 'SC\\1' .. codecs
+  local isMixed = #codecs > 1
+  local late = now - tonumber(ARGV[12])
+  local isShifted = late < 0 or late > ${LATE_MS}
+  for i = dups + 1, count do
+    local tail, ends = ARGV[13 + 2 * i], ARGV[14 + 2 * i]
+    if isMixed then head = 'SC\\1' .. sub(codecs, i, i) end
+    if isShifted then
+      local s1, s2, h1, h2 = unpack_('>I4I4I4I4', tail, 5)
+      local soft, hard = s1 * 4294967296 + s2, h1 * 4294967296 + h2
+      if soft > 0 then soft = soft + late end
+      if hard > 0 then hard = hard + late end
+      if ends ~= '' then ends = format('%.0f', tonumber(ends) + late) end
+      tail = sub(tail, 1, 4) .. u64(soft) .. u64(hard) .. nowBytes .. sub(tail, 29)
+    end
+    local version = (base + i) * 1024 + salt
+    local high = floor(version / 4294967296)
+    local value, done = head .. pack('>I4I4', high, version - high * 4294967296) .. tail, 0
+    if ends == '' then done = pcall_('SET', KEYS[2 + i], value) else done = pcall_('SET', KEYS[2 + i], value, 'PXAT', ends) end
+    if done.err then hasMarks, marks[i], lastError = true, 'e', done.err end
+  end
+end
+
+for i = isPlain and count + 1 or dups + 1, count do
+  local at = 13 + 2 * i
+  local m = memo[ARGV[at]] or parse(ARGV[at])
+  local tail = ARGV[at + 1]
   local key, op = KEYS[2 + i], m[1]
   local suffix = sub(key, suffixAt)
   local version = (base + i) * 1024 + salt
@@ -176,7 +217,7 @@ if hasMarks then
   for i = dups + 1, count do marks[i] = marks[i] or 'a' end
   markText = table.concat(marks, '', dups + 1, count)
 end
-if count > 0 and (hasMarks or isNew or not isPlain) then call('HSET', state, originField, answer .. markText) end
+if count > 0 and (hasMarks or isNew or codecs == '') then call('HSET', state, originField, answer .. markText) end
 if count > 0 and not told and call('HLEN', state) > 64 then
   local fields = call('HGETALL', state)
   for i = 1, #fields, 2 do
@@ -184,9 +225,22 @@ if count > 0 and not told and call('HLEN', state) > 64 then
     if seconds and time[1] - seconds > 604800 then call('HDEL', state, fields[i]) end
   end
 end
-local packed = cmsgpack.pack(message)
+local events = ARGV[14]
+if isPlain then
+  if hasMarks or dups > 0 then
+    message = cmsgpack.unpack(arrayHead(2 * count) .. events)
+    for i = 1, dups do table.remove(message, 1) table.remove(message, 1) end
+    for i = dups + 1, count do
+      if marks[i] == 'e' then message[2 * (i - dups) - 1], message[2 * (i - dups)] = 0, '' end
+    end
+    isPlain, size = false, 2 * (count - dups)
+  else size = 2 * count end
+end
+if not isPlain then events = size > 0 and sub(cmsgpack.pack(message), #arrayHead(size) + 1) or '' end
+local packed = arrayHead(7 + size) .. cmsgpack.pack(tonumber(ARGV[2]), epoch, seq + 1, seqLast, ARGV[3], salt, isNew and 1 or 0) .. events
 if count > 0 then
   if floor(seqLast / 64) == floor(seq / 64) then call('XADD', log, seqText .. '-0', 'm', packed)
+  elseif count > 4 then call('XADD', log, 'MINID', '~', format('%.0f', math.max(0, seqLast - 4 * ARGV[10])), seqText .. '-0', 'm', packed)
   else call('XADD', log, 'MAXLEN', '~', ARGV[10], seqText .. '-0', 'm', packed) end
 end
 call('PUBLISH', ARGV[1], packed)

@@ -7,11 +7,14 @@
 import type { EntryResult, FarConfig, FarWriter, PartitionOutcome, WriteOptions, WriteRecord } from './contract'
 import { PARTITIONS } from './contract'
 import { type Batch, buildBatch, type BatchSettings, readAnswer, weightOf } from './batch'
-import { denied, Failure, garbled, isUnnamedDenial } from './driver-errors'
-import type { Request } from './link'
+import { ClockFloor } from './clock'
+import { denied, Failure, garbled, isUnnamedDenial, timeout } from './driver-errors'
+import type { Order } from './link'
 import { Names } from './names'
 import { Nodes } from './nodes'
 import { missingPermissions } from './permissions'
+import { buildPlainBatch, isPlain } from './plain-batch'
+import { RespBlock } from './resp'
 import { WRITE } from './scripts'
 
 export interface WriterOptions {
@@ -23,7 +26,7 @@ export interface WriterOptions {
   maxEntries?: number
   /** Bytes of one call of the script. Default 1 MiB; one entry may be larger. */
   maxBytes?: number
-  /** Messages kept in the log of a partition. Default 1024. */
+  /** Messages kept in the log of a partition; of those with many entries, the last four times as many sequences. Default 1024. */
   logCap?: number
   /** How long a delete is remembered against late fills. Default 60 s. */
   tombstoneMs?: number
@@ -31,7 +34,10 @@ export interface WriterOptions {
 
 const MAX_ENTRIES = 512
 const MAX_BYTES = 1024 * 1024
-const MAX_ROUND_BYTES = 16 * 1024 * 1024
+/** Sent as soon as it is made, while the next one is made. */
+const BLOCK_BYTES = 128 * 1024
+/** On their way at the same time: enough to keep a server busy, few enough for each to be answered soon. */
+const BLOCKS = 4
 const REDIRECT_PAUSE_MS = 20
 /** Heartbeats use the same connection. */
 const MAX_WAIT_MS = 300
@@ -52,12 +58,19 @@ interface Sent {
   batch: Batch
 }
 
+interface Block {
+  sent: Map<number, Sent>
+  askedMs: number
+  answers: Promise<Map<number, unknown[]>>
+}
+
 export class Writer implements FarWriter {
   readonly #nodes: Nodes
   readonly #isOwner: boolean
   readonly #settings: BatchSettings
   readonly #options: WriterOptions
   readonly #known = new Float64Array(PARTITIONS + 1)
+  readonly #clock = new ClockFloor()
   #loadFailure: Failure | undefined
   readonly #counts = { batches: 0, entries: 0, duplicates: 0, refused: 0, unknown: 0, retries: 0 }
 
@@ -116,38 +129,59 @@ export class Writer implements FarWriter {
     }))
   }
 
-  /** One batch of as many partitions as fit in a round. True when some should be tried again after a pause. */
+  /** One batch of each partition, a few blocks at a time. True when some should be tried again after a pause. */
   async #round(open: readonly Job[], deadlineMs: number): Promise<boolean> {
-    const sent = new Map<number, Sent>()
-    const requests = new Map<number, Request[]>()
-    let bytes = 0
-    for (const job of open) {
-      if (bytes >= MAX_ROUND_BYTES) break
-      const one = this.#next(job)
-      for (const record of one.records) bytes += weightOf(record)
-      sent.set(job.outcome.partition, one)
-      requests.set(job.outcome.partition, [one.batch.request])
-    }
-    const answers = await this.#nodes.send(requests, deadlineMs)
-    let isPaused = false
+    const under: Block[] = []
     const forgetful = new Set<number>()
-    for (const [partition, one] of sent) {
-      let answer = answers.get(partition)![0]
-      if (answer instanceof Failure && answer.reply === 'ASK' && answer.redirect !== undefined) {
-        answer = await this.#nodes.sendAsking(answer.redirect, one.batch.request, deadlineMs, [['SCRIPT', 'LOAD', WRITE.text]])
+    let isPaused = false
+    const settle = async ({ sent, askedMs, answers }: Block): Promise<void> => {
+      const got = await answers
+      const times = { askedMs, answeredMs: performance.now(), deadlineMs }
+      for (const [partition, one] of sent) {
+        const next = await this.#take(one, got.get(partition)![0], times)
+        if (next === 'load') forgetful.add(partition)
+        isPaused ||= next === 'pause'
       }
-      if (answer instanceof Failure && isUnnamedDenial(answer)) answer = await this.#name(answer, deadlineMs)
-      if (!(answer instanceof Failure)) this.#accept(one, answer)
-      else if (answer.reply === 'NOSCRIPT' && one.job.scriptLoads++ < MAX_SCRIPT_LOADS) forgetful.add(partition)
-      else if (isRedirected(answer) && performance.now() + REDIRECT_PAUSE_MS < deadlineMs) isPaused = true
-      else this.#fail(one, answer.reply === 'NOSCRIPT' ? this.#loadFailure ?? answer : answer)
     }
+    for (let at = 0; at < open.length;) {
+      if (under.length >= BLOCKS) await settle(under.shift()!)
+      if (performance.now() >= deadlineMs) {
+        for (; at < open.length; at++) this.#leave(open[at]!)
+        break
+      }
+      const sent = new Map<number, Sent>()
+      const requests = new Map<number, Order[]>()
+      const block = new RespBlock(BLOCK_BYTES * 2)
+      for (let bytes = 0; at < open.length && bytes < BLOCK_BYTES; at++) {
+        const one = this.#next(open[at]!, block)
+        for (const record of one.records) bytes += weightOf(record)
+        sent.set(one.job.outcome.partition, one)
+        requests.set(one.job.outcome.partition, [one.batch.request])
+      }
+      under.push({ sent, askedMs: performance.now(), answers: this.#nodes.send(requests, deadlineMs) })
+    }
+    for (const block of under) await settle(block)
     if (isPaused) this.#counts.retries++
     if (forgetful.size > 0) await this.#load(forgetful, deadlineMs)
     return isPaused
   }
 
-  #next(job: Job): Sent {
+  /** What has to happen before the rest is sent. */
+  async #take(one: Sent, given: unknown, times: { askedMs: number; answeredMs: number; deadlineMs: number }): Promise<'load' | 'pause' | undefined> {
+    const { deadlineMs } = times
+    let answer = given
+    if (answer instanceof Failure && answer.reply === 'ASK' && answer.redirect !== undefined) {
+      answer = await this.#nodes.sendAsking(answer.redirect, one.batch.request, deadlineMs, [['SCRIPT', 'LOAD', WRITE.text]])
+    }
+    if (answer instanceof Failure && isUnnamedDenial(answer)) answer = await this.#name(answer, deadlineMs)
+    if (!(answer instanceof Failure)) this.#accept(one, answer, times)
+    else if (answer.reply === 'NOSCRIPT' && one.job.scriptLoads++ < MAX_SCRIPT_LOADS) return 'load'
+    else if (isRedirected(answer) && performance.now() + REDIRECT_PAUSE_MS < deadlineMs) return 'pause'
+    else this.#fail(one, answer.reply === 'NOSCRIPT' ? this.#loadFailure ?? answer : answer)
+    return undefined
+  }
+
+  #next(job: Job, block: RespBlock): Sent {
     const { records, partition } = job.outcome
     const maxBytes = this.#options.maxBytes ?? MAX_BYTES
     const floor = records[job.at]!.resendFloor ?? -1
@@ -161,14 +195,18 @@ export class Writer implements FarWriter {
     }
     const chosen = records.slice(job.at, end)
     const known = Math.max(this.#known[partition]!, this.#options.seqFloor?.(partition) ?? 0)
-    return { job, records: chosen, batch: buildBatch(partition, chosen, known, this.#settings) }
+    const batch = isPlain(chosen)
+      ? buildPlainBatch(partition, chosen, known, this.#settings, this.#clock.nowMs() ?? Date.now(), block)
+      : buildBatch(partition, chosen, known, this.#settings)
+    return { job, records: chosen, batch }
   }
 
-  #accept({ job, records, batch }: Sent, reply: unknown): void {
+  #accept({ job, records, batch }: Sent, reply: unknown, { askedMs, answeredMs }: { askedMs: number; answeredMs: number }): void {
     const answer = readAnswer(reply, records, batch, this.#nodes.host)
     if (answer === undefined) return this.#fail({ job, records, batch }, garbled(this.#nodes.host))
+    if (answer.nowMs > 0) this.#clock.learn(askedMs, answer.nowMs, answeredMs)
     const { outcome } = job
-    outcome.results.push(...answer.results)
+    for (const result of answer.results) outcome.results.push(result)
     outcome.epoch = answer.epoch
     outcome.lastSeq = answer.lastSeq
     this.#known[outcome.partition] = answer.lastSeq
@@ -180,6 +218,12 @@ export class Writer implements FarWriter {
       if (state === 'dup') this.#counts.duplicates++
       if (state === 'refused') this.#counts.refused++
     }
+  }
+
+  /** The time is up before it was sent. */
+  #leave(job: Job): void {
+    const { error } = timeout(this.#nodes.host)
+    for (; job.at < job.outcome.records.length; job.at++) job.outcome.results.push({ state: 'unsent', error })
   }
 
   #fail({ job, records }: Sent, failure: Failure): void {
@@ -216,7 +260,7 @@ export class Writer implements FarWriter {
   }
 
   async #wait(jobs: readonly Job[], replicas: number, deadlineMs: number): Promise<void> {
-    const requests = new Map<number, Request[]>()
+    const requests = new Map<number, Order[]>()
     const seen = new Map<unknown, number>()
     for (const { outcome } of jobs) {
       const link = this.#nodes.linkOf(outcome.partition)

@@ -59,7 +59,10 @@ export async function replayDisk(parts: ReplayParts, left: readonly LeftRecords[
     }
   }
   for (const mark of marks) {
-    while ((await journal.settled(mark, performance.now() + ATTEMPT_MS)) === undefined) if (!journal.isLeading) return undefined
+    while (!journal.isSettled(mark)) {
+      if (!journal.isLeading) return undefined
+      await journal.settled(mark, performance.now() + ATTEMPT_MS)
+    }
     const { result } = journal.answerOf(mark) ?? { result: 'unknown' }
     if (result === 'dead') replayed.failed++
     else if (result === 'lost' || result === 'superseded') replayed.outdated++

@@ -26,8 +26,8 @@ interface Accepted<T> {
   mark: number
   order: number
   result: T
-  /** When the call has to end; undefined: it waits for nothing more. */
-  deadlineMs: number | undefined
+  /** When the call has to end, if part of its time went by before the journal took the record. */
+  deadlineMs?: number
 }
 
 export class FarWrites {
@@ -48,11 +48,10 @@ export class FarWrites {
    * unchanged; where Redis or the disk is waited for with ERR_CACHE_L2_TIMEOUT or ERR_CACHE_DISK: then the write stays on
    * its way.
    */
-  set(view: L1View, key: string, value: unknown, terms: WriteTerms): Promise<number> {
+  set(view: L1View, key: string, value: unknown, terms: WriteTerms, deadlineMs = this.#deadlineOf(terms)): Promise<number> {
     checkKey(key)
     const encoded = EncodedValue.of(value)
     if (terms.condition?.if === 'version' && isOfMark(terms.condition.version)) return this.#setOver(view, key, encoded, terms, markOf(terms.condition.version))
-    const deadlineMs = this.#deadlineOf(terms)
     const isConditional = terms.condition !== undefined || (terms.sourceVersion ?? 0) > 0
     const record: JournalWrite = {
       op: SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
@@ -68,6 +67,11 @@ export class FarWrites {
     }
     const put = (fleet: Fleet): Applied<number> => this.#put(view, key, encoded, terms.life, undefined, fleet)
     if (terms.durability === 'disk') encoded.detach()
+    if (!isAwaited(terms)) {
+      // By far the most common: there is room, and nothing to wait for.
+      const accepted = this.#attempt(view, record, put)
+      if (accepted !== undefined) return Promise.resolve(versionOfMark(accepted.mark))
+    }
     const written = this.#write(view, record, put, encoded, deadlineMs)
     if (!isAwaited(terms)) return written.then(({ mark }) => versionOfMark(mark))
     return written.then((accepted) => this.#acknowledged(view, { ...record, payload: encoded.payload }, accepted, terms))
@@ -77,7 +81,8 @@ export class FarWrites {
   async #setOver(view: L1View, key: string, encoded: EncodedValue, terms: WriteTerms, mark: number): Promise<number> {
     encoded.detach()
     const { hardTimeoutMs } = this.#settings
-    if ((await this.#journal.settled(mark, performance.now() + hardTimeoutMs)) === undefined) {
+    const deadlineMs = performance.now() + hardTimeoutMs
+    if ((await this.#journal.settled(mark, deadlineMs)) === undefined) {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', `the write that ifVersion names must be answered by Redis within ${hardTimeoutMs} ms, it was not. Nothing was written.`)
     }
     const answer = this.#journal.answerOf(mark)
@@ -85,7 +90,7 @@ export class FarWrites {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', 'what Redis made of the write that ifVersion names is no longer known: ask getEntry again. Nothing was written.')
     }
     if (answer.result !== 'stored') return 0
-    return this.set(view, key, encoded, { ...terms, condition: { if: 'version', version: answer.version } })
+    return this.set(view, key, encoded, { ...terms, condition: { if: 'version', version: answer.version } }, deadlineMs)
   }
 
   /** Writes again what Redis had refused, as a write of now. False for what was not kept whole, or whose life is over. */
@@ -181,7 +186,7 @@ export class FarWrites {
   #write<T>(view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>, encoded?: EncodedValue, deadlineMs?: number): Promise<Accepted<T>> {
     try {
       const accepted = this.#attempt(view, record, apply)
-      if (accepted !== undefined) return Promise.resolve({ ...accepted, deadlineMs })
+      if (accepted !== undefined) return Promise.resolve(deadlineMs === undefined ? accepted : { ...accepted, deadlineMs })
       encoded?.detach()
       return this.#writeWhenRoomy(view, encoded === undefined ? record : { ...record, payload: encoded.payload }, apply, deadlineMs)
     } catch (error) {

@@ -31,6 +31,12 @@ export interface LeaderParts {
   onDead?: (reason: string) => void
 }
 
+interface Write extends WriteRecord {
+  source: DrainedRecord
+}
+
+const SUPERSEDED: RecordResult = { result: 'superseded', version: 0 }
+
 export class Leader {
   readonly counters = { batches: 0, records: 0, resent: 0, attempts: 0, dead: 0, dropped: 0 }
   readonly #parts: LeaderParts
@@ -77,47 +83,50 @@ export class Leader {
   async #deliver(batch: DrainedBatch): Promise<void> {
     const { journal, table } = this.#parts
     const live: DrainedRecord[] = []
-    const results = new Map<DrainedRecord, RecordResult>()
+    const clears: DrainedRecord[] = []
+    const others: DrainedRecord[] = []
+    const results = new Array<RecordResult | undefined>(batch.records.length)
+    const epochs = new ByNamespace((namespace) => viewAt(table, namespace).epoch())
     for (const record of batch.records) {
       if (record.isOrphan) {
         const order = this.#orderOfOrphan(record)
-        journal.resolve(record, order, viewAt(table, record.namespace).epoch())
+        journal.resolve(record, order, epochs.of(record.namespace))
         if (order === 0) {
-          results.set(record, { result: 'superseded', version: 0 })
+          results[record.index] = SUPERSEDED
           continue
         }
-      } else if (!batch.isResend && record.op !== CLEAR && record.nsEpoch !== viewAt(table, record.namespace).epoch()) {
+      } else if (!batch.isResend && record.op !== CLEAR && record.nsEpoch !== epochs.of(record.namespace)) {
         // The namespace was cleared on this host after the write.
         this.counters.dropped++
-        results.set(record, { result: 'superseded', version: 0 })
+        results[record.index] = SUPERSEDED
         continue
       }
       if (record.op === SET && record.payload === undefined) {
         this.counters.dead++
-        results.set(record, { result: 'dead', version: 0, reason: 'ERR_CACHE_PAYLOAD: the file of the value is gone or damaged' })
+        results[record.index] = { result: 'dead', version: 0, reason: 'ERR_CACHE_PAYLOAD: the file of the value is gone or damaged' }
         continue
       }
       live.push(record)
+      if (record.op === CLEAR) clears.push(record)
+      else others.push(record)
     }
     if (!batch.isResend && !journal.assign(live)) return this.#yield()
-    const clears = live.filter((record) => record.op === CLEAR)
-    const others = live.filter((record) => record.op !== CLEAR)
     // Clears first: what was written after them carries the epochs they bring.
     await this.#send(clears, results, batch.isResend)
     await this.#send(others, results, batch.isResend)
-    if (!journal.settle(batch, batch.records.map((record) => results.get(record)))) return
-    this.#review(live, results)
+    if (!journal.settle(batch, results)) return
+    this.#review(others, results)
     this.counters.batches++
     this.counters.records += live.length
     this.remember()
   }
 
   /** Until every record is answered, or this leader stops. */
-  async #send(records: DrainedRecord[], results: Map<DrainedRecord, RecordResult>, isResend: boolean): Promise<void> {
+  async #send(records: DrainedRecord[], results: (RecordResult | undefined)[], isResend: boolean): Promise<void> {
     const { writer, feed } = this.#parts
     // Of what a former leader sent first, this one does not know.
-    const seqs = isResend ? undefined : feed.positions().seqs
-    let isAgain = false
+    const seqs = isResend || records.length === 0 ? undefined : feed.positions().seqs
+    const isUnknown = new Uint8Array(results.length)
     let todo = records
     while (todo.length > 0 && this.#isLeading) {
       // Before the feed has heard what the epochs are, a value could go under one that has ended.
@@ -125,33 +134,34 @@ export class Leader {
         await this.#untilSignal()
         continue
       }
-      const source = new Map(todo.map((record) => [this.#toWrite(record, isAgain ? seqs?.[record.partition] : undefined), record]))
       this.counters.attempts++
-      const outcomes = await writer.write([...source.keys()], performance.now() + this.#settings.writeTimeoutMs, { replicas: this.#settings.replicas })
-      for (const outcome of outcomes) {
+      const outcomes = await writer.write(this.#toWrites(todo, (record) => (isUnknown[record.index] === 1 ? seqs?.[record.partition] : undefined)), performance.now() + this.#settings.writeTimeoutMs, { replicas: this.#settings.replicas })
+      for (const { records: writes, results: entries, replicas } of outcomes) {
         // Sent again, it is answered as before, and the replicas are waited for again.
-        if (outcome.replicas < this.#settings.replicas && outcome.results.some(({ state }) => state === 'applied')) continue
-        for (const [i, write] of outcome.records.entries()) {
-          const result = this.#resultOf(outcome.results[i]!, write)
-          if (result !== undefined) results.set(source.get(write)!, result)
+        const isShort = replicas < this.#settings.replicas && entries.some(({ state }) => state === 'applied')
+        for (let i = 0; i < writes.length; i++) {
+          const write = writes[i] as Write
+          const result = isShort ? undefined : this.#resultOf(entries[i]!, write)
+          if (result !== undefined) results[write.source.index] = result
+          else if (isShort || entries[i]!.state === 'unknown') isUnknown[write.source.index] = 1
         }
       }
-      const left = todo.filter((record) => !results.has(record))
+      const left = todo.filter(({ index }) => results[index] === undefined)
       if (left.length < todo.length) this.#backoff.reset()
       if (left.length > 0) {
         this.counters.resent += left.length
         await this.#pause(this.#backoff.next())
       }
       todo = left
-      isAgain = true
     }
   }
 
-  #toWrite(record: DrainedRecord, resendFloor: number | undefined): WriteRecord {
-    const { table } = this.#parts
-    const view = viewAt(table, record.namespace)
-    const nowMs = this.#parts.journal.nowMs()
-    return {
+  #toWrites(records: readonly DrainedRecord[], floorOf: (record: DrainedRecord) => number | undefined): Write[] {
+    const { table, journal } = this.#parts
+    const nowMs = journal.nowMs()
+    const fleetEpochs = new ByNamespace((namespace) => viewAt(table, namespace).fleetEpoch())
+    return records.map((record) => ({
+      source: record,
       op: record.op as FarOp,
       namespace: record.namespace,
       key: record.key,
@@ -163,10 +173,10 @@ export class Leader {
       condition: record.condition,
       expected: record.op === CLEAR ? ownFleetEpoch(table, record.namespace) : record.expected,
       sourceVersion: record.sourceVersion,
-      nsEpoch: view.fleetEpoch(),
+      nsEpoch: fleetEpochs.of(record.namespace),
       opNumber: record.opNumber,
-      ...(resendFloor === undefined ? {} : { resendFloor }),
-    }
+      resendFloor: floorOf(record),
+    }))
   }
 
   #resultOf(entry: EntryResult, write: WriteRecord): RecordResult | undefined {
@@ -191,11 +201,10 @@ export class Leader {
   }
 
   /** What the answers mean for the table: a write that lost must not be served, a change held back can be judged. */
-  #review(records: DrainedRecord[], results: Map<DrainedRecord, RecordResult>): void {
+  #review(records: DrainedRecord[], results: (RecordResult | undefined)[]): void {
     const { table, applier } = this.#parts
     for (const record of records) {
-      if (record.op === CLEAR) continue
-      const { result, version } = results.get(record)!
+      const { result, version } = results[record.index]!
       const hasLost = result === 'lost' || result === 'older'
       if (hasLost && (record.condition === FILL || record.sourceVersion > 0)) {
         // Only what still is this very write: version 0 is above no other entry.
@@ -254,6 +263,25 @@ export class Leader {
 }
 
 const NOTHING = new Uint8Array()
+/** What is read once for each namespace of a batch. */
+class ByNamespace {
+  readonly #read: (namespace: string) => number
+  readonly #values = new Map<string, number>()
+  #last: string | undefined
+  #lastValue = 0
+
+  constructor(read: (namespace: string) => number) {
+    this.#read = read
+  }
+
+  of(namespace: string): number {
+    if (namespace === this.#last) return this.#lastValue
+    let value = this.#values.get(namespace)
+    if (value === undefined) this.#values.set(namespace, value = this.#read(namespace))
+    this.#last = namespace
+    return (this.#lastValue = value)
+  }
+}
 
 /** Of the namespace alone, without those above it. */
 function ownFleetEpoch(table: L1Table, namespace: string): number {

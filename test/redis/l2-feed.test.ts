@@ -266,7 +266,7 @@ suite('l2 feed', (test) => {
     await ear.connected()
     // Blocks this loop while another process publishes.
     const script = `const{Writer}=require(${JSON.stringify(require.resolve('../../src/l2/writer'))});const{Records,configFor,within}=require(${JSON.stringify(require.resolve('../helpers/l2'))});
-      (async()=>{const w=new Writer(configFor(${JSON.stringify(server.url)}),{origin:'child'});const r=new Records();
+      (async()=>{const w=new Writer(configFor(${JSON.stringify(server.url)}),{origin:'child',logCap:8192});const r=new Records();
       for(let i=0;i<300;i++)await w.write(Array.from({length:100},(_,k)=>r.make('k'+i+'x'.repeat(200)+k,{partition:6,payload:'v'})),within(5000));await w.close()})()`
     const child = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' })
     assert.equal(child.status, 0, child.stderr)
