@@ -5,7 +5,7 @@
     'sanitize%': 'none',
     'core_sources': [
       'native/shm/geometry.cc', 'native/shm/host_identity.cc', 'native/shm/liveness.cc', 'native/shm/region.cc', 'native/shm/private_file.cc',
-      'native/shm/private_file_create.cc', 'native/shm/process_watch.cc',
+      'native/shm/private_file_create.cc', 'native/shm/process_watch.cc', 'native/shm/own_files.cc',
       'native/table/admission.cc', 'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/fleet.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
       'native/table/namespaces.cc', 'native/table/reclaim.cc', 'native/table/runs.cc', 'native/table/space.cc',
       'native/table/threads.cc', 'native/table/write.cc', 'native/service/service.cc',

@@ -8,8 +8,8 @@ import { readNative, readUvu } from './test-verdict.mjs'
 const DEADLINE_S = 120
 // Failovers and reshardings take real time.
 const deadlineS = { redis: 300 }
-// Counts that are multiplied take as many times as long.
-const scale = Math.max(1, Number(process.env.STRATACACHE_TEST_SCALE ?? 1))
+// As in test/helpers/scale.ts: the long tests do so many times as much.
+const scale = Math.max(1, Math.floor(Number(process.env.STRATACACHE_TEST_SCALE ?? 1)) || 1)
 const folders = ['unit', 'api', 'shared', 'redis', 'package']
 
 // The public API is one product with two near tiers, and has to keep its word on both.
@@ -24,8 +24,8 @@ export function nodeJobs() {
       name: path.slice('dist/test/'.length, -'.test.js'.length) + label,
       command: [process.execPath, path],
       env,
-      deadlineMs: (deadlineS[folder] ?? DEADLINE_S) * 1000 * scale,
-      needsRedis: folder === 'redis' || path.endsWith('/readme.test.js'),
+      deadlineMs: (deadlineS[folder] ?? DEADLINE_S) * 1000 * (folder === 'redis' ? scale : 1),
+      needsRedis: folder === 'redis' || path.includes('redis') || path.endsWith('/readme.test.js'),
       readCounts: readUvu,
       isNode: true,
     }))))

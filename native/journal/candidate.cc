@@ -3,31 +3,39 @@
 #include "base/kill_point.h"
 #include "shm/futex.h"
 #include "shm/host_identity.h"
+#include "shm/own_files.h"
 
 namespace strata {
 namespace {
 
-// A leader's process that dies is noticed at once. These bound the wait where its death cannot be watched: a thread
-// that ended or resigned in a living process, or a process of another namespace.
+// The death of the thread that holds the lead is noticed at once. These bound the wait where it cannot be watched: a
+// leader that resigned, one of another namespace, an old kernel.
 constexpr uint32_t kLookMs = 15;
 constexpr uint32_t kQueueMs = 250;    // beside the candidates that wait at the lock
 constexpr uint32_t kAppendMs = 100;   // for records of writers that died before their commit
+constexpr uint32_t kStageMs = 60000;
+constexpr uint32_t kElected = 1, kStopping = 2;
 
 }  // namespace
 
 void Candidate::Start() {
-  if (thread_.joinable()) return;
-  thread_ = std::thread([this] { Run(); });
+  if (holder_.joinable()) return;
+  lock_.Close();  // the holder's files are its own
+  teller_ = std::thread([this] { Tell(); });
+  holder_ = std::thread([this] { Hold(); });
 }
 
 void Candidate::Resign() {
   stopping_.store(true);
   watch_.Cancel();
   JournalHeader& h = journal_.header();
-  if (thread_.joinable()) {
+  if (holder_.joinable()) {
+    stage_.store(kStopping, kRelease);
+    FutexWakeAll(stage_);
+    holder_.join();
     h.append_wake.fetch_add(1, kRelease);  // SYNC(append-wake)
     FutexWakeAll(h.append_wake);
-    thread_.join();
+    teller_.join();
   }
   term_.store(0, std::memory_order_release);
   lock_.Close();
@@ -38,6 +46,7 @@ bool Candidate::TryElect() {
   if (!lock_.TryLock(kLockLeader)) return false;
   JournalHeader& h = journal_.header();
   h.leader_pid.store(ProcessId(), kRelaxed);
+  h.leader_thread.store(ThreadId(), kRelaxed);
   // The lock's holder alone writes the term.
   const uint64_t term = h.term.load(kRelaxed) + 1;
   h.term.store(term, kRelease);
@@ -53,7 +62,18 @@ bool Candidate::IsLeading() const {
   return own != 0 && !stopping_.load(std::memory_order_relaxed) && journal_.header().term.load(kAcquire) == own;
 }
 
-void Candidate::Run() {
+void Candidate::Hold() {
+  SeparateFiles(watch_.event_fd());
+  if (WaitForLeadership()) {
+    uint32_t stage = 0;
+    if (stage_.compare_exchange_strong(stage, kElected, kAcqRel)) FutexWakeAll(stage_);
+    while (!stopping_.load()) FutexWait(stage_, kElected, kStageMs);
+  }
+  lock_.Close();
+}
+
+// False when it is called off.
+bool Candidate::WaitForLeadership() {
   bool is_waiting = false;  // holds one of the candidates' bytes
   while (!stopping_.load()) {
     if (!lock_.is_open() && !lock_.Open(journal_.file().fd())) {
@@ -63,12 +83,19 @@ void Candidate::Run() {
     for (uint32_t i = 0; i < kCandidates && !is_waiting; i++) is_waiting = lock_.TryLock(kLockCandidates + i);
     if (is_waiting && TryElect()) {
       for (uint32_t i = 0; i < kCandidates; i++) lock_.Unlock(kLockCandidates + i);
-      notify_();
-      return WaitForAppends();
+      return true;
     }
-    // A leader that died before this looks at its pid is dead now: the next turn gets the lock.
-    watch_.Wait(is_waiting ? journal_.header().leader_pid.load(kRelaxed) : 0, is_waiting ? kLookMs : kQueueMs);
+    // A leader that died before this looks at its id is dead now: the next turn gets the lock.
+    watch_.Wait(is_waiting ? journal_.header().leader_thread.load(kRelaxed) : 0, is_waiting ? kLookMs : kQueueMs);
   }
+  return false;
+}
+
+void Candidate::Tell() {
+  while (stage_.load(kAcquire) == 0) FutexWait(stage_, 0, kStageMs);
+  if (stopping_.load()) return;
+  notify_();
+  WaitForAppends();
 }
 
 void Candidate::WaitForAppends() {

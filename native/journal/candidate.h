@@ -10,10 +10,11 @@
 
 namespace strata {
 
-// One isolate's candidacy. Its thread waits for the leadership; once it leads, it waits for appends.
+// One isolate's candidacy. One thread waits for the leadership and holds it: its files are its own, so that its death
+// alone gives the leadership up. Another one tells the isolate of the election and then of appends.
 class Candidate {
  public:
-  // `notify` is called from the candidate's thread: after the election, and when records may have been appended.
+  // `notify` is called from a thread of the candidate: after the election, and when records may have been appended.
   Candidate(Journal& journal, std::function<void()> notify) : journal_(journal), notify_(std::move(notify)) {}
   ~Candidate() { Resign(); }
   Candidate(const Candidate&) = delete;
@@ -31,14 +32,17 @@ class Candidate {
   bool TryElect();
 
  private:
-  void Run();
+  void Hold();
+  bool WaitForLeadership();
+  void Tell();
   void WaitForAppends();
 
   Journal& journal_;
   std::function<void()> notify_;
   LockHandle lock_;
   ProcessWatch watch_;
-  std::thread thread_;
+  std::thread holder_, teller_;
+  Atomic<uint32_t> stage_{0};  // futex: 1 elected, 2 stopping
   std::atomic<uint64_t> term_{0};
   std::atomic<bool> stopping_{false};
 };

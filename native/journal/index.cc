@@ -99,17 +99,18 @@ void LaneIndex::Add(uint32_t lane, uint64_t position, const JournalRecord& r) {
   pending_++;
   Link(id);
   Refresh(entry);
-  if (!entry.is_done && entry.state == RecordState::kPrepared) prepared_.push_back(id);
+  if (!entry.is_done && IsOpen(entry.state)) prepared_.push_back(id);
   if (!entry.is_done && entry.op_number != 0) resends_.push_back(id);
   if (pending_ > table_.size() * 2) Grow();
 }
 
 void LaneIndex::Refresh(IndexEntry& entry) {
-  if (entry.is_done || entry.state != RecordState::kPrepared) return;
+  if (entry.is_done || !IsOpen(entry.state)) return;
   const auto id = static_cast<uint32_t>(&entry - entries_.data());
   const JournalRecord& r = record(id);
   entry.state = static_cast<RecordState>(r.state.load(kAcquire));  // SYNC(journal-state)
-  if (entry.state == RecordState::kPrepared) {
+  if (entry.state == RecordState::kGivenUp && HasOwnerMovedOn(entry)) return Forget(id);
+  if (IsOpen(entry.state)) {
     const uint64_t now = PreciseNs();
     if (entry.seen_ns == 0) entry.seen_ns = now;
     if (now - entry.seen_ns < kPatienceNs || IsOwnerAlive(entry.lane)) return;
@@ -118,6 +119,7 @@ void LaneIndex::Refresh(IndexEntry& entry) {
   }
   switch (entry.state) {
     case RecordState::kPrepared:
+    case RecordState::kGivenUp:
       entry.is_orphan = true;
       return;
     case RecordState::kCommitted:
@@ -134,6 +136,17 @@ void LaneIndex::Refresh(IndexEntry& entry) {
       journal_.Count(JournalCounter::damaged);
       Forget(id);
   }
+}
+
+// A lane's owner makes one write at a time: one that it has finished is after the one it was told to make anew.
+bool LaneIndex::HasOwnerMovedOn(const IndexEntry& entry) const {
+  const auto& ids = lanes_[entry.lane].ids;
+  for (auto id = ids.rbegin(); id != ids.rend(); ++id) {
+    const IndexEntry& later = entries_[*id];
+    if (later.position <= entry.position) return false;
+    if (later.state != RecordState::kFiller && !IsOpen(later.state)) return true;
+  }
+  return false;
 }
 
 void LaneIndex::ScanLane(uint32_t index) {
@@ -173,7 +186,7 @@ void LaneIndex::Scan() {
   for (uint32_t id : prepared_) {
     IndexEntry& entry = entries_[id];
     if (!entry.is_done) Refresh(entry);
-    if (!entry.is_done && entry.state == RecordState::kPrepared) prepared_[kept++] = id;
+    if (!entry.is_done && IsOpen(entry.state)) prepared_[kept++] = id;
   }
   prepared_.resize(kept);
   const uint32_t used = journal_.lanes_used();
@@ -184,7 +197,7 @@ bool LaneIndex::HasWork() const {
   for (const LaneView& lane : lanes_) {
     for (uint32_t id : lane.ids) {
       const IndexEntry& entry = entries_[id];
-      if (!entry.is_done && (entry.is_orphan || entry.state != RecordState::kPrepared)) return true;
+      if (!entry.is_done && (entry.is_orphan || !IsOpen(entry.state))) return true;
     }
   }
   return false;

@@ -28,7 +28,7 @@ struct IndexEntry {
   JournalCondition condition = JournalCondition::kAlways;
   bool has_source = false;   // of the caller: conditional too
   bool is_done = false;      // settled, cancelled, damaged or a filler: nothing to send
-  bool is_orphan = false;    // prepared, and its owner is dead
+  bool is_orphan = false;    // prepared or given up, and its owner is dead
   bool is_grouped = false;   // of the batch: emitted, or superseded
   bool is_inherited = false; // superseded under a former leader; by whom is not known
 };
@@ -72,9 +72,12 @@ class LaneIndex {
   bool IsOwnerAlive(uint32_t lane);
   // True if a committed record or an orphan is there.
   bool HasWork() const;
+  // In the hands of its writer, alive or not.
+  static bool IsOpen(RecordState state) { return state == RecordState::kPrepared || state == RecordState::kGivenUp; }
 
  private:
   void ScanLane(uint32_t index);
+  bool HasOwnerMovedOn(const IndexEntry& entry) const;
   void Add(uint32_t lane, uint64_t position, const JournalRecord& record);
   void Skip(uint32_t lane, uint64_t position, uint32_t bytes);
   bool IsSameKey(uint32_t a, uint32_t b) const;

@@ -45,10 +45,11 @@ enum class RecordState : uint32_t {
   kNone = 0,
   kPrepared = 1,    // written; the table may or may not have it
   kCommitted = 2,   // the table had it at host_version; acknowledged, or about to be
-  kCancelled = 3,   // by its owner, or by a leader that could not wait; never sent
+  kCancelled = 3,   // by its owner, or as an orphan; never sent
   kSuperseded = 4,  // a later record of the key goes in its place
   kSettled = 5,     // answered: result and result_version hold
   kFiller = 6,
+  kGivenUp = 7,     // by a leader that could not wait: its owner makes the write anew, or dies and leaves an orphan
 };
 
 enum class JournalOp : uint8_t { kSet = 1, kDelete = 2, kTouch = 3, kExpire = 4, kClear = 5 };
@@ -135,6 +136,7 @@ struct alignas(kPage) JournalHeader {
   alignas(kLine) Atomic<uint64_t> term;
   Atomic<uint32_t> leader_pid;
   Atomic<uint32_t> lanes_used;  // lanes from here on were never claimed
+  Atomic<uint32_t> leader_thread;
   alignas(kLine) Atomic<uint32_t> link;
   uint32_t unused;
   Atomic<uint64_t> last_heard_ms;  // monotonic

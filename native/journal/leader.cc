@@ -21,6 +21,8 @@ bool IsPlain(const IndexEntry& e) {
   return (e.op == JournalOp::kSet || e.op == JournalOp::kDelete) && e.condition == JournalCondition::kAlways && !e.has_source;
 }
 
+bool IsGivenUp(const IndexEntry& e) { return !e.is_done && !e.is_orphan && e.state == RecordState::kGivenUp; }
+
 // Nobody waits to learn whether its condition held, so a later plain write may go in its place.
 bool IsReplaceable(const IndexEntry& e) {
   return e.op != JournalOp::kClear && e.condition != JournalCondition::kAbsent && e.condition != JournalCondition::kVersion &&
@@ -69,7 +71,8 @@ void Leader::ChooseResends() {
   });
 }
 
-// True once the record is not in the hands of a living writer any more. One that takes too long has to redo.
+// True once the record is not in the hands of a living writer any more, or is given up: who takes too long has to redo.
+// What of such a write is in the table by then is nobody's until its writer has redone it; if he dies, it is an orphan.
 bool Leader::HasNoPrepared(IndexEntry& entry, bool may_block) {
   for (;;) {
     index_.Refresh(entry);
@@ -78,7 +81,7 @@ bool Leader::HasNoPrepared(IndexEntry& entry, bool may_block) {
     const uint64_t patience = (LoadField(record.codec) & kCodecInFile) != 0 ? kPreparedInFileNs : kPreparedNs;
     if (PreciseNs() - entry.seen_ns > patience) {
       auto state = static_cast<uint32_t>(RecordState::kPrepared);
-      if (record.state.compare_exchange_strong(state, static_cast<uint32_t>(RecordState::kCancelled), kAcqRel)) {  // SYNC(journal-state)
+      if (record.state.compare_exchange_strong(state, static_cast<uint32_t>(RecordState::kGivenUp), kAcqRel)) {  // SYNC(journal-state)
         journal_.Count(JournalCounter::timed_out);
       }
     } else if (!may_block) {
@@ -112,6 +115,8 @@ void Leader::Choose(const DrainLimits& limits) {
             is_blocked = true;
             break;
           }
+          // Its lane has nothing after it.
+          if (IsGivenUp(entry)) break;
           if (!entry.is_done && entry.state != RecordState::kSuperseded) {
             is_full = records > 0 && (records >= limits.records || bytes + entry.bytes > limits.bytes);
             if (is_full) break;
@@ -280,7 +285,7 @@ bool Leader::Resolve(uint32_t at, uint64_t host_version, uint32_t ns_epoch) {
   record.host_version.store(host_version, kRelaxed);
   record.ns_epoch.store(ns_epoch, kRelaxed);
   const RecordState next = host_version == 0 ? RecordState::kCancelled : RecordState::kCommitted;
-  auto state = static_cast<uint32_t>(RecordState::kPrepared);
+  auto state = static_cast<uint32_t>(entry.state);
   record.state.compare_exchange_strong(state, static_cast<uint32_t>(next), kRelease);  // SYNC(journal-state)
   entry.is_orphan = false;
   entry.state = next;

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cstdint>
@@ -11,6 +12,7 @@ namespace strata {
 
 // For people: liveness is decided by file locks.
 inline uint32_t ProcessId() { return static_cast<uint32_t>(getpid()); }
+inline uint32_t ThreadId() { return static_cast<uint32_t>(syscall(SYS_gettid)); }
 
 // Hash of the kernel's boot id; monotonic times of different boots cannot be compared.
 uint64_t BootIdHash();

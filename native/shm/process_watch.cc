@@ -1,5 +1,6 @@
 #include "shm/process_watch.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -13,8 +14,9 @@ ProcessWatch::~ProcessWatch() {
   if (event_fd_ >= 0) close(event_fd_);
 }
 
-void ProcessWatch::Wait(uint32_t pid, uint32_t timeout_ms) {
-  const int pid_fd = pid == 0 ? -1 : static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0));
+void ProcessWatch::Wait(uint32_t thread, uint32_t timeout_ms) {
+  constexpr unsigned kThread = O_EXCL;  // PIDFD_THREAD
+  const int pid_fd = thread == 0 ? -1 : static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(thread), kThread));
   pollfd fds[] = {{event_fd_, POLLIN, 0}, {pid_fd, POLLIN, 0}};  // poll passes over descriptors below 0
   poll(fds, 2, static_cast<int>(timeout_ms));
   if (pid_fd >= 0) close(pid_fd);

@@ -1,4 +1,4 @@
-// Waiting for another process to die, in a way the waiting thread can be called back from.
+// Waiting for a thread of another process to die, in a way the waiting thread can be called back from.
 #pragma once
 
 #include <cstdint>
@@ -12,9 +12,11 @@ class ProcessWatch {
   ProcessWatch(const ProcessWatch&) = delete;
   ProcessWatch& operator=(const ProcessWatch&) = delete;
 
-  // Returns when process `pid` has died, after Cancel, after `timeout_ms`, or early for no reason. Where the kernel has
-  // no process descriptors (before Linux 5.3), or the pid is of another namespace, only time and Cancel end it.
-  void Wait(uint32_t pid, uint32_t timeout_ms);
+  // Returns when the thread has died, after Cancel, after `timeout_ms`, or early for no reason. Where the kernel has no
+  // descriptors of threads (before Linux 6.9), or the id is of another namespace, only time and Cancel end it.
+  void Wait(uint32_t thread, uint32_t timeout_ms);
+  // The one file that every waiting needs.
+  int event_fd() const { return event_fd_; }
   void Cancel();  // from any thread; every later Wait returns at once
 
  private:

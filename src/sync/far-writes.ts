@@ -209,8 +209,11 @@ export class FarWrites {
 
   /** Undefined when the journal is full. */
   #attempt<T>(view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>): { mark: number; order: number; result: T } | undefined {
+    let given = 0
     for (;;) {
       const mark = this.#journal.prepare(record)
+      // What the table shows of a write that was given up, and cannot be made anew now, is nobody's.
+      if (mark <= 0 && given > 0 && record.op === SET) view.invalidate(record.key, 0, (shown) => shown === given)
       if (mark === 0) return undefined
       if (mark < 0) throw new CacheError('ERR_CACHE_VALUE', `value, key and namespace must have at most ${this.#journal.maxRecordBytes} bytes together (l2.maxValue), got more`)
       const epoch = view.epoch()
@@ -229,6 +232,7 @@ export class FarWrites {
       // Cleared meanwhile, or given up by the leader, which could not wait: the write has not been acknowledged, so it is made anew.
       if (isCleared) this.#journal.cancel(mark)
       else if (this.#journal.commit(mark, applied.order, epoch)) return { mark, order: applied.order, result: applied.result }
+      given = mark
     }
   }
 
