@@ -30,7 +30,8 @@ export async function startRedis(): Promise<RedisServer | undefined> {
   return { port, socket, version: program.version, stop }
 }
 
-function answersPing(path: string): Promise<boolean> {
+/** Whether a server that has loaded its data answers at the socket. */
+export function answersPing(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const connection = connect({ path }, () => connection.write('PING\r\n'))
     const end = (isReady: boolean): void => {

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { Coordination, type CoordinationEvent, type CoordinationSettings } from './coordination'
+import { CoordinationLog } from './coordination-log'
 import type { Journal } from './journal/contract'
 import { diskDirectoryOf } from './journal/disk-files'
 import { DiskLog } from './journal/disk-log'
@@ -50,28 +51,28 @@ export class Far {
   readonly #disk: DiskLog
   readonly #options: ParsedOptions
   readonly #host: string
+  readonly #log: CoordinationLog
   #worker: Worker | undefined
   #coordination: Coordination | undefined
   #claiming: NodeJS.Timeout | undefined
-  /** What was said, until when it is not said again. */
-  readonly #warned = new Map<string, number>()
   readonly #watch: NodeJS.Timeout
 
   constructor(options: ParsedOptions, table: L1Table) {
     const { l2 } = options
-    const config: FarConfig = { connection: connectionSpec(options.redis), cache: options.name, maxValueBytes: l2.maxValueBytes + ENVELOPE_BYTES }
+    const config = farConfigOf(options)
     this.#options = options
+    this.#log = new CoordinationLog(options.logger, { cache: options.name })
     this.#host = hostOf(config.connection)
     this.settings = { softTimeoutMs: l2.softTimeoutMs, hardTimeoutMs: l2.hardTimeoutMs, ttlMs: l2.ttlMs, partitionOf }
     this.journal = openJournal(table.kind, journalOptionsOf(options))
-    this.#reader = new GuardedReader(new Reader(config), this.journal, (error) => this.#warn(told(error), 'Redis did not answer a read'))
+    this.#reader = new GuardedReader(new Reader(config), this.journal, (error) => this.#log.warn(told(error), 'Redis did not answer a read'))
     this.tier = new FarTier(table, this.journal, this.#reader, this.settings)
     this.#disk = new DiskLog({
       dir: diskDirectoryFor(options), hostId: this.journal.hostId, fileBytes: DISK_FILE_BYTES, isSettled: (mark) => this.journal.isSettled(mark),
     })
     this.writes = new FarWrites(table, this.journal, this.settings, this.#disk)
     if (options.coordinator === 'auto') this.#coordinate(table, config)
-    this.#watch = watchLeader(table, this.journal, l2.heartbeatMs)
+    this.#watch = watchLeader(table, this.journal, this.#reader, l2.heartbeatMs)
   }
 
   info(): FarInfo {
@@ -99,7 +100,7 @@ export class Far {
     // A leader in this isolate still needs the table; every other has its own.
     if (this.#coordination === undefined) closeTable()
     const isDrained = await this.writes.drained(performance.now() + this.#options.l2.closeTimeoutMs)
-    if (!isDrained) this.#options.logger?.warn({ cache: this.#options.name }, 'closed before all writes were in Redis; the rest stays in the journal')
+    if (!isDrained) this.#log.warn({}, 'closed before all writes were in Redis; the rest stays in the journal')
     await this.#disk.close()
     await this.#coordination?.close()
     await this.#endWorker()
@@ -113,9 +114,9 @@ export class Far {
     const stays = whatCannotBeSent(config.connection)
     if (table.kind === 'process' || stays.length > 0) {
       if (stays.length > 0) {
-        this.#options.logger?.warn({ cache: this.#options.name, options: stays }, 'these options of redis cannot be sent to a thread: this thread may lead')
+        this.#log.warn({ options: stays }, 'these options of redis cannot be sent to a thread: this thread may lead')
       }
-      this.#coordination = new Coordination(table, this.journal, settings, (event) => this.#hear(event))
+      this.#coordination = new Coordination(table, this.journal, settings, (event) => this.#log.hear(event))
       this.#coordination.start()
       return
     }
@@ -132,28 +133,9 @@ export class Far {
 
   #startWorker(workerData: CoordinatorData): void {
     this.#worker = new Worker(join(__dirname, '..', 'workers', 'coordinator.js'), { workerData, name: `stratacache:${this.#options.name}` })
-    this.#worker.on('message', (event: CoordinationEvent) => this.#hear(event))
-    this.#worker.on('error', (error) => this.#options.logger?.error({ cache: this.#options.name, message: error.message }, 'the coordinator ended; another process may lead'))
+    this.#worker.on('message', (event: CoordinationEvent) => this.#log.hear(event))
+    this.#worker.on('error', (error) => this.#log.warn({ message: error.message }, 'the coordinator ended; another process may lead', 'error'))
     this.#worker.unref()
-  }
-
-  #hear(event: CoordinationEvent): void {
-    if (event.event === 'dead') return this.#warn(event, 'Redis refused a write for good: deadLetters() has it', 'error')
-    if (event.event === 'unreplayed') return this.#warn(event, 'writes that were left on the disk could not be brought to Redis; the next leader tries again', 'error')
-    if (event.event === 'link' && event.state === 'lost') return this.#warn(event, 'Redis is away')
-    if (event.event === 'link' && event.state === 'connected') this.#warned.clear()
-    const texts = { lead: 'this process leads', replayed: 'writes that were left on the disk have been brought to Redis' }
-    this.#options.logger?.info({ cache: this.#options.name, ...event }, event.event === 'link' ? `Redis is ${event.state}` : texts[event.event])
-  }
-
-  /** What is the same as before is not said again within a minute, or until Redis is back. */
-  #warn(fields: object, text: string, level: 'warn' | 'error' = 'warn'): void {
-    const said = JSON.stringify([text, fields])
-    const nowMs = performance.now()
-    if (nowMs < (this.#warned.get(said) ?? 0)) return
-    if (this.#warned.size >= MAX_WARNED) this.#warned.clear()
-    this.#warned.set(said, nowMs + WARN_AGAIN_MS)
-    this.#options.logger?.[level]({ cache: this.#options.name, ...fields }, text)
   }
 
   async #endWorker(): Promise<void> {
@@ -166,6 +148,11 @@ export class Far {
     await ended
     clearTimeout(late)
   }
+}
+
+/** What all that speaks Redis is made from. Throws ERR_CACHE_OPTION for what names no server. */
+export function farConfigOf({ name, redis, l2 }: ParsedOptions): FarConfig {
+  return { connection: connectionSpec(redis), cache: name, maxValueBytes: l2.maxValueBytes + ENVELOPE_BYTES }
 }
 
 /** What whoever leads the host is given; plain data unless the connection is not. */
@@ -189,21 +176,26 @@ const DISK_FILE_BYTES = 8 * 1024 * 1024
 const WRITE_TIMEOUT_MS = 2_000
 const CLAIM_AGAIN_MS = 1_000
 const LOOK_AGAIN_MS = 5
-const WARN_AGAIN_MS = 60_000
-const MAX_WARNED = 100
 
 /**
- * A leader that is stopped, but not dead, keeps the lead and hears nothing. While that lasts, entries are checked against
- * Redis before they are used: what was checked is doubted again after each turn of the watch.
+ * A leader that is stopped, but not dead, keeps the lead and hears nothing; one that died while Redis was away, and has no
+ * successor, has left word that the link is lost. While nobody hears and Redis answers, entries are checked against it
+ * before they are used: what was checked is doubted again after each turn of the watch. While Redis does not answer, they
+ * are served as they are.
  */
-function watchLeader(table: L1Table, journal: Journal, heartbeatMs: number): NodeJS.Timeout {
+function watchLeader(table: L1Table, journal: Journal, reader: GuardedReader, heartbeatMs: number): NodeJS.Timeout {
   let seenDoubt = 0
+  let seenAnswers = 0
   const look = (): void => {
     const { link, lastHeardMs } = journal.status
-    const isStuck = link === 'connected' && journal.nowMs() - lastHeardMs > 3 * heartbeatMs
+    const { hits = 0, misses = 0, same = 0 } = reader.stats()
+    const answers = hits + misses + same
+    const isSilent = journal.nowMs() - lastHeardMs > 3 * heartbeatMs
+    const isUnheard = isSilent && (link === 'connected' || (link !== 'never' && answers > seenAnswers))
+    seenAnswers = answers
     const doubt = table.doubt()
     // One process of the host is enough.
-    seenDoubt = isStuck && doubt === seenDoubt ? table.raiseDoubt() : doubt
+    seenDoubt = isUnheard && doubt === seenDoubt ? table.raiseDoubt() : doubt
   }
   return setInterval(look, heartbeatMs).unref()
 }

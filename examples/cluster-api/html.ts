@@ -1,5 +1,5 @@
 // The frame around every rendered page, and what a browser may do with it: nothing but style it.
-import { createHash } from 'node:crypto'
+import { sha256 } from '../../src/cli/page/document'
 
 export const escapeHtml = (text: string): string =>
   text.replace(/[&<>"']/g, (sign) => `&#${sign.charCodeAt(0)};`)
@@ -15,8 +15,6 @@ table { border-collapse: collapse; display: block; overflow-x: auto } td, th { b
 h1, h2 { line-height: 1.25 } .wide { overflow-x: auto; width: max-content; max-width: calc(100vw - 2rem); position: relative; left: 50%; transform: translateX(-50%) }
 svg { font: 13px system-ui, sans-serif } svg text { fill: var(--ink) } svg .box { fill: var(--box); stroke: var(--line) } svg .edge { fill: none; stroke: var(--soft); opacity: 0.45 }
 `
-
-export const sha256 = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`
 
 /** READMEs are other people's HTML: no script, no request, no frame, whatever they contain. */
 export const PAGE_POLICY = `sandbox allow-top-navigation-by-user-activation; default-src 'none'; style-src ${sha256(STYLE)}`

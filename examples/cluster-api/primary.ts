@@ -5,7 +5,6 @@ import { Board } from './board'
 import type { ToPrimary, ToWorker } from './messages'
 import { settings } from './settings'
 
-const THREADS = 2
 const STOP_MS = 4_000
 /** Between a worker's death and its successor. */
 const PAUSE_MS = 200
@@ -18,8 +17,8 @@ let isStopping = false
 export function runPrimary(): void {
   // Said once, below, and not by every process and thread.
   cluster.setupPrimary({ execArgv: [...process.execArgv, '--disable-warning=STRATACACHE_NOT_SHARED'] })
-  const ready = Array.from({ length: settings.processes }, (_, index) => startWorker(index === 0 ? THREADS : 0))
-  setInterval(() => tell(board.snapshot()), 1_000).unref()
+  const ready = Array.from({ length: settings.processes }, (_, index) => startWorker(index === 0 ? settings.poolThreads : 0))
+  setInterval(() => { if (!isStopping) tell(board.snapshot()) }, 1_000).unref()
   void Promise.all(ready).then(([first]) => announce(first!))
   process.once('SIGINT', stop)
   process.once('SIGTERM', stop)
@@ -31,6 +30,8 @@ export function runPrimary(): void {
 function startWorker(threads: number): Promise<Ready> {
   const worker = cluster.fork({ THREADS: threads })
   const pid = worker.process.pid!
+  // It may die while something is being sent to it; that it is gone, its exit tells.
+  worker.on('error', () => {})
   worker.on('exit', (code, signal) => {
     board.drop(pid)
     if (isStopping) return
@@ -63,7 +64,7 @@ function announce({ port, cache }: Ready): void {
   ${url}/graph/autocannon     what a package depends on
   ${url}/api/search?q=worker  full-text search over every installed package
 
-  ${settings.processes} processes and ${THREADS} threads, cache: ${cache}. Things to try:
+  ${settings.processes} processes and ${settings.poolThreads} threads, cache: ${cache}. Things to try:
     curl -si ${url}/readme/piscina | grep -iE 'x-|server-timing'
     kill -9 ${workers()[0]?.process.pid}        the cache stays warm for the process that follows
     npm start -- --load    compare with no cache and with one cache per process

@@ -1,5 +1,6 @@
 // What can be asked: each address is one cache key and the work that answers it.
 import { graphOf, renderGraph } from './graph'
+import { noteAt } from './notes'
 import { describePackage, isInstalled, packageNames, summaryOf } from './packages'
 import { renderReadme } from './readme'
 import { search } from './search'
@@ -26,6 +27,8 @@ export function questionOf(url: URL): Question | undefined {
   const path = decodeURIComponent(url.pathname)
   if (path === '/api/packages') return { key: 'packages', type: 'json', isHeavy: false, load: listPackages }
   if (path === '/api/search') return searchFor(url.searchParams.get('q') ?? '')
+  const note = noteAt(path)
+  if (note !== undefined) return { key: note.key, type: 'json', isHeavy: false, load: () => note.read() }
   for (const [prefix, type, load] of about) {
     if (!path.startsWith(prefix)) continue
     const name = path.slice(prefix.length)

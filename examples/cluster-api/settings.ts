@@ -10,6 +10,14 @@ export const settings = {
   /** 'shared', and for comparison 'process' and 'off'. */
   cacheKind: env.CACHE ?? 'shared',
   cacheName: env.CACHE_NAME ?? 'cluster-api',
+  /** Directory of the region, and Redis: set by the example with two hosts. */
+  cacheDir: env.CACHE_DIR,
+  redis: env.REDIS,
+  hostName: env.HOST_NAME ?? 'this host',
+  /** Where notes are kept; without it there are none. */
+  notesDir: env.NOTES_DIR,
+  /** Threads of the one process that answers searches on them. */
+  poolThreads: Number(env.POOL_THREADS ?? 2),
   /** Set by the primary in the one process that answers searches on threads. */
   threads: Number(env.THREADS ?? 0),
 } as const

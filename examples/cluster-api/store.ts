@@ -3,17 +3,22 @@
 import { LRUCache } from 'lru-cache'
 import { createCache } from '../../src/index'
 import type { Question } from './questions'
+import { settings } from './settings'
 
-/** Who answered: this isolate's objects, the host's shared memory, somebody else's running load, our own load. */
+/** Who answered: this isolate's objects, the host's shared memory, Redis, somebody else's running load, our own load. */
 export type Tier = 'l0' | 'l1' | 'l2' | 'wait' | 'load'
 export const TIERS: readonly Tier[] = ['l0', 'l1', 'l2', 'wait', 'load']
 
 export interface Answer { value: unknown; tier: Tier; loadMs: number }
 
-export interface Memory { kind: string; capacity: number; used: number; entries: number; evictions: number }
+export interface Memory { kind: string; capacity: number; used: number; entries: number; evictions: number; redis?: Far }
+
+/** How the host stands with Redis. */
+export interface Far { link: string; isDegraded: boolean; term: number; pendingBytes: number; invalidations: number }
 
 export interface Store {
   answer(question: Question): Promise<Answer>
+  write(key: string, value: unknown): Promise<void>
   clear(): Promise<void>
   memory(): Memory
   close(options?: { unlink?: boolean }): Promise<void>
@@ -32,12 +37,14 @@ class SharedStore implements Store {
   readonly #cache
 
   constructor(name: string) {
-    this.#cache = createCache({ name, memory: MEMORY, ttl: TTL })
+    this.#cache = createCache({ name, memory: MEMORY, ttl: TTL, dir: settings.cacheDir, redis: settings.redis })
   }
 
   async answer({ key, load }: Question): Promise<Answer> {
+    // What is not in the host's memory now, and is found all the same, came from Redis.
+    const isNear = settings.redis === undefined || this.#cache.peek(key) !== undefined
     const entry = await this.#cache.getEntry(key)
-    if (entry.hit && !entry.isStale) return { value: entry.value, tier: entry.tier, loadMs: 0 }
+    if (entry.hit && !entry.isStale) return { value: entry.value, tier: isNear ? entry.tier : 'l2', loadMs: 0 }
     let loadMs = 0
     let tier: Tier = 'wait'
     const value = await this.#cache.getOrSet(key, async () => {
@@ -50,14 +57,23 @@ class SharedStore implements Store {
     return { value, tier, loadMs }
   }
 
+  async write(key: string, value: unknown): Promise<void> {
+    await this.#cache.set(key, value)
+  }
+
   clear(): Promise<void> {
     return this.#cache.clear()
   }
 
   memory(): Memory {
-    const { memoryBytes, liveBytes, entries, evictions } = this.#cache.stats()
-    const kind = this.#cache.info().l1 === 'shared' ? 'shared memory' : 'in-process fallback'
-    return { kind, capacity: memoryBytes, used: liveBytes, entries, evictions }
+    const { memoryBytes, liveBytes, entries, evictions, detail } = this.#cache.stats()
+    const { l1, l2 } = this.#cache.info()
+    const kind = l1 === 'shared' ? 'shared memory' : 'in-process fallback'
+    const memory = { kind, capacity: memoryBytes, used: liveBytes, entries, evictions }
+    if (l2 === undefined) return memory
+    const { link, degraded, term } = l2
+    const of = (name: string): number => detail[name] ?? 0
+    return { ...memory, redis: { link, isDegraded: degraded, term, pendingBytes: of('journal.pending_bytes'), invalidations: of('invalidations') } }
   }
 
   async close(options?: { unlink?: boolean }): Promise<void> {
@@ -83,6 +99,10 @@ class ProcessStore implements Store {
     return { value: (box as { value: unknown }).value, tier, loadMs: tier === 'load' ? performance.now() - started : 0 }
   }
 
+  async write(key: string, value: unknown): Promise<void> {
+    this.#cache.set(key, { value })
+  }
+
   async clear(): Promise<void> {
     this.#cache.clear()
   }
@@ -101,6 +121,8 @@ class NoStore implements Store {
     const value = await load()
     return { value, tier: 'load', loadMs: performance.now() - started }
   }
+
+  async write(): Promise<void> {}
 
   async clear(): Promise<void> {}
 

@@ -28,10 +28,10 @@ export function runWorker(): void {
     tell({ type: 'ready', port: (server.address() as AddressInfo).port, cache: store.memory().kind })
   })
 
-  setInterval(() => tell({ type: 'report', memory: store.memory(), parts: activity.parts() }), 1_000).unref()
+  const reports = setInterval(() => tell({ type: 'report', memory: store.memory(), parts: activity.parts() }), 1_000)
 
   process.on('message', (message: ToWorker) => {
-    if (message.type === 'snapshot') activity.publish(message)
+    if (message.type === 'snapshot') activity.stream.publish(message)
     else void stop({ unlink: true })
   })
   // Ctrl+C reaches every process of the terminal; the primary decides.
@@ -39,7 +39,8 @@ export function runWorker(): void {
   process.on('SIGTERM', () => void stop({ unlink: false }))
 
   async function stop(region: { unlink: boolean }): Promise<void> {
-    activity.end()
+    clearInterval(reports)
+    activity.stream.end()
     if (isReady) server.close()
     server.closeIdleConnections()
     await pool?.close()

@@ -1,4 +1,4 @@
-/** Finds out what the server's access rules deny this user, before a write needs it. */
+/** What a cache needs to be allowed in Redis: as rules of an access list, and found out from a server that denies some of it. */
 import { createHash } from 'node:crypto'
 import { CONTROL_PARTITION } from './contract'
 import { Failure } from './driver-errors'
@@ -50,4 +50,39 @@ export async function missingPermissions(nodes: Nodes, names: Names, deadlineMs:
     }
   })
   return [...missing]
+}
+
+export interface AccessNeeds {
+  /** Only what processes do that never lead their host: reads. */
+  readsOnly?: boolean
+  isCluster?: boolean
+  /** Writes wait for replicas. */
+  replicas?: boolean
+  foreignWriters?: boolean
+  /** Another database than 0 is selected. */
+  selects?: boolean
+  /** Connections have a name. */
+  named?: boolean
+}
+
+const READER = ['mget', 'getrange', 'time']
+const LEADER = [
+  'evalsha', 'script|load', 'hmget', 'hget', 'hgetall', 'hlen', 'hset', 'hdel', 'xadd', 'xrange', 'xrevrange', 'set', 'setrange',
+  'persist', 'pexpire', 'unlink', 'publish', 'subscribe', 'info',
+]
+
+/** The rules that allow exactly what a cache does with these names, for ACL SETUSER after `reset`. */
+export function accessRules(names: Names, needs: AccessNeeds = {}): string[] {
+  const { readsOnly = false } = needs
+  const commands = [...READER, ...(readsOnly ? [] : LEADER)]
+  if (needs.isCluster) commands.push('cluster|slots', 'asking')
+  if (needs.selects) commands.push('select')
+  if (needs.named) commands.push('client|setname')
+  if (needs.replicas && !readsOnly) commands.push('wait')
+  if (needs.foreignWriters && !readsOnly) commands.push('client|id', 'client|tracking')
+  // A partition has one to three digits: another cache's name that begins like this one's does not match.
+  const stem = names.state(0).replace(/0\}:s$/, '')
+  const keys = ['[0-9]', '[0-9][0-9]', '[0-9][0-9][0-9]'].map((digits) => `${readsOnly ? '%R' : ''}~${stem}${digits}}:*`)
+  const channels = readsOnly ? [] : [`&${names.channel}`, ...(needs.foreignWriters ? ['&__redis__:invalidate'] : [])]
+  return [...keys, ...channels, '-@all', ...commands.map((name) => `+${name}`)]
 }

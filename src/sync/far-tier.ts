@@ -79,7 +79,8 @@ export class FarTier implements Below {
       return { state: 'miss', base: result.version, doubt, stale: { value: decoded(hit.value), hardLeftMs: result.hardLeftMs } }
     }
     const value = decoded(hit.value)
-    unlessClosed(() => view.publish(key, lease, hit.value, hit.life, { version: result.version, doubt }))
+    const stored = unlessClosed(() => view.publish(key, lease, hit.value, hit.life, { version: result.version, doubt }))
+    if (stored === 0) this.#outdate(wish, result)
     return { state: 'value', value }
   }
 
@@ -90,6 +91,7 @@ export class FarTier implements Below {
       return pending.op === SET && pending.life.ttlMs >= 0 ? decode(pending.codec, pending.payload) : undefined
     }
     const result = await this.#ask(wish, this.deadlineOf(wish), 0)
+    this.#outdate(wish, result)
     return result.state === 'hit' && !hitOf(result).isStale ? decode(result.codec, result.payload) : undefined
   }
 
@@ -149,6 +151,7 @@ export class FarTier implements Below {
 
   async #passing(wish: TimedWish, lease: LeaseToken, doubt: number): Promise<Found | Missed> {
     const result = await this.#ask(wish, wish.startMs + this.#settings.hardTimeoutMs, 0)
+    this.#outdate(wish, result)
     if (result.state !== 'hit' || hitOf(result).isStale) return { state: 'miss', base: undefined, doubt }
     unlessClosed(() => wish.view.abandon(wish.key, lease))
     return { state: 'value', value: decode(result.codec, result.payload) }
@@ -174,6 +177,12 @@ export class FarTier implements Below {
 
   #partitionOf({ view, key, terms }: Wish): number {
     return this.#settings.partitionOf(view.namespace, key, terms.partitionBy?.(key))
+  }
+
+  /** What the caller gets without its being stored: nobody may be given anything older afterwards, also not by a read that began before. */
+  #outdate({ view, key }: Wish, result: ReadResult): void {
+    const version = result.state === 'hit' ? result.version : result.state === 'miss' ? result.base : 0
+    if (version > 0) unlessClosed(() => view.invalidate(key, version, (mark) => this.#journal.isSettled(mark)))
   }
 
   #isPending(mark: number): boolean {

@@ -124,9 +124,8 @@ export class Leader {
   /** Until every record is answered, or this leader stops. */
   async #send(records: DrainedRecord[], results: (RecordResult | undefined)[], isResend: boolean): Promise<void> {
     const { writer, feed } = this.#parts
-    // Of what a former leader sent first, this one does not know.
-    const seqs = isResend || records.length === 0 ? undefined : feed.positions().seqs
-    const isUnknown = new Uint8Array(results.length)
+    // Of what may have been executed: the last sequence before it was sent. What certainly was not is sent as if for the first time.
+    const floors = new Float64Array(results.length).fill(NO_FLOOR)
     let todo = records
     while (todo.length > 0 && this.#isLeading) {
       // Before the feed has heard what the epochs are, a value could go under one that has ended.
@@ -134,16 +133,19 @@ export class Leader {
         await this.#untilSignal()
         continue
       }
+      // Of what a former leader sent first, this one does not know.
+      const seqs = isResend ? undefined : feed.positions().seqs
       this.counters.attempts++
-      const outcomes = await writer.write(this.#toWrites(todo, (record) => (isUnknown[record.index] === 1 ? seqs?.[record.partition] : undefined)), performance.now() + this.#settings.writeTimeoutMs, { replicas: this.#settings.replicas })
+      const outcomes = await writer.write(this.#toWrites(todo, floors), performance.now() + this.#settings.writeTimeoutMs, { replicas: this.#settings.replicas })
       for (const { records: writes, results: entries, replicas } of outcomes) {
         // Sent again, it is answered as before, and the replicas are waited for again.
         const isShort = replicas < this.#settings.replicas && entries.some(({ state }) => state === 'applied')
         for (let i = 0; i < writes.length; i++) {
           const write = writes[i] as Write
+          const { index, partition } = write.source
           const result = isShort ? undefined : this.#resultOf(entries[i]!, write)
-          if (result !== undefined) results[write.source.index] = result
-          else if (isShort || entries[i]!.state === 'unknown') isUnknown[write.source.index] = 1
+          if (result !== undefined) results[index] = result
+          else if ((isShort || entries[i]!.state === 'unknown') && seqs !== undefined && floors[index] === NO_FLOOR) floors[index] = seqs[partition]!
         }
       }
       const left = todo.filter(({ index }) => results[index] === undefined)
@@ -156,7 +158,7 @@ export class Leader {
     }
   }
 
-  #toWrites(records: readonly DrainedRecord[], floorOf: (record: DrainedRecord) => number | undefined): Write[] {
+  #toWrites(records: readonly DrainedRecord[], floors: Float64Array): Write[] {
     const { table, journal } = this.#parts
     const nowMs = journal.nowMs()
     const fleetEpochs = new ByNamespace((namespace) => viewAt(table, namespace).fleetEpoch())
@@ -175,7 +177,7 @@ export class Leader {
       sourceVersion: record.sourceVersion,
       nsEpoch: fleetEpochs.of(record.namespace),
       opNumber: record.opNumber,
-      resendFloor: floorOf(record),
+      resendFloor: floors[record.index] === NO_FLOOR ? undefined : floors[record.index],
     }))
   }
 
@@ -263,6 +265,7 @@ export class Leader {
 }
 
 const NOTHING = new Uint8Array()
+const NO_FLOOR = -1
 /** What is read once for each namespace of a batch. */
 class ByNamespace {
   readonly #read: (namespace: string) => number

@@ -11,9 +11,12 @@ const FLOORS: readonly [folder: string, may: readonly string[]][] = [
   ['src/journal/', ['src/words/', 'src/wire/', 'src/l1/table', 'src/l1/native', 'src/l1/shared-isolate']],
   // Of the tiers and the journal only the contracts.
   ['src/sync/', ['src/words/', 'src/wire/', 'src/l1/table', 'src/l2/contract', 'src/journal/contract']],
+  // The program beside the applications; nobody below knows it.
+  ['src/cli/', ['src/']],
   ['src/', ['src/words/', 'src/wire/', 'src/l1/', 'src/l2/', 'src/journal/', 'src/sync/']],
   ['workers/', ['src/']],
-  ['examples/', ['src/']],
+  // The example with Redis starts a server of its own.
+  ['examples/', ['src/', 'bench/redis-', 'bench/free-port', 'bench/process-guard']],
   ['bench/', ['src/', 'native/']],
   ['test/', ['src/', 'bench/', 'examples/', 'native/']],
   ['native/base/', []],

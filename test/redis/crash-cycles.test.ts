@@ -165,6 +165,7 @@ suite('crashes', (test) => {
         const operations = verdicts[0]!.operations + verdicts[1]!.operations
         process.stdout.write(`${acknowledged(witnesses)} acknowledged writes, ${stored.flat().length} stored, ${operations} operations judged, ` +
           `${crashes.cycles} cycles: ${JSON.stringify(crashes.kills)}\n`)
+        assert.deepEqual(verdicts.flatMap(({ violations }) => violations), [])
         for (const verdict of verdicts) assertGood(verdict)
         assert.ok(VICTIMS.every((victim) => crashes.kills[victim] > 0))
       }))

@@ -75,9 +75,11 @@ suite('takeover', (test) => {
       while (takeovers.length < KILLS) takeovers.push(await takeover(fleet, random))
       await fleet.drained([HOST])
       const witnesses = fleet.witnesses()
-      for (const verdict of judge(witnesses, storedIn(valuesInOrder(fleet.server.dir), fleet.name))) assertGood(verdict)
+      const verdicts = judge(witnesses, storedIn(valuesInOrder(fleet.server.dir), fleet.name))
       process.stdout.write(`${KILLS} kills, ${acknowledged(witnesses)} acknowledged writes\n` +
         `lead: ${figures(takeovers.map(({ leadMs }) => leadMs))}\nanswer: ${figures(takeovers.map(({ answerMs }) => answerMs))}\n`)
+      assert.deepEqual(verdicts.flatMap(({ violations }) => violations), [])
+      for (const verdict of verdicts) assertGood(verdict)
       const p99 = quantile(takeovers.map(({ leadMs }) => leadMs).sort((a, b) => a - b), 0.99)
       assert.ok(p99 <= LIMIT_MS, `p99 of ${KILLS} takeovers must be at most ${LIMIT_MS} ms, is ${p99.toFixed(1)}`)
     }))

@@ -38,7 +38,7 @@ suite('unfinished writes', (test) => {
         const [record, ...rest] = batch!.records
         assert.equal(rest.length, 0)
         assert.equal(record!.isOrphan, true)
-        assert.equal(Buffer.from(record!.payload).toString(), 'seen')
+        assert.equal(Buffer.from(record!.payload!).toString(), 'seen')
         const entry = Cache.tableOf(cache).root.entry('k')
         assert.equal(entry?.fleet?.mark, record!.mark)
         assert.equal(journal.resolve(record!, entry!.version * 2, 0), true)

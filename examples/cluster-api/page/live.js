@@ -1,20 +1,5 @@
-'use strict'
 // Draws what /events sends: one snapshot per second, the last two minutes first.
-const TIERS = ['l0', 'l1', 'wait', 'load']
-const SPAN = 120
-const history = []
-const $ = (id) => document.getElementById(id)
-const text = (id, value) => { $(id).textContent = value }
-
-const number = (value) => Math.round(value).toLocaleString('en')
-const percent = (share) => `${(100 * share).toFixed(share > 0.995 && share < 1 ? 2 : 1)} %`
-const time = (ms) => (ms === 0 ? '–' : ms < 1 ? `${ms.toFixed(2)} ms` : ms < 100 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`)
-const size = (bytes) => {
-  const units = ['B', 'KiB', 'MiB', 'GiB']
-  const step = Math.min(3, Math.floor(Math.log2(Math.max(bytes, 1)) / 10))
-  const value = bytes / 1024 ** step
-  return `${value.toFixed(step > 0 && value < 100 ? 1 : 0)} ${units[step]}`
-}
+const TIERS = ['l0', 'l1', 'l2', 'wait', 'load']
 const answered = ({ byTier }) => TIERS.reduce((sum, tier) => sum + byTier[tier], 0)
 const hitRatio = (figures) => (answered(figures) ? 1 - figures.byTier.load / answered(figures) : undefined)
 
@@ -23,7 +8,8 @@ function show(snapshot) {
   const processes = new Set(members.map((member) => member.pid)).size
   const threads = members.filter((member) => member.label !== 'process').length
   const isShared = cache.kind === 'shared memory'
-  text('summary', `${processes} processes${threads ? ` and ${threads} threads` : ''}${isShared ? ' on one cache in shared memory' : `: ${cache.kind}, nothing is shared`}. Up for ${duration(snapshot.uptimeS)}.`)
+  text('summary', `${processes} processes${threads ? ` and ${threads} threads` : ''}${isShared ? ' on one cache in shared memory' : `: ${cache.kind}, nothing is shared`}.${cache.redis ? ` Redis: ${cache.redis.isDegraded ? 'away, changes of other hosts may be missed' : 'in step'}, ${size(cache.redis.pendingBytes)} of writes on the way.` : ''} Up for ${duration(snapshot.uptimeS)}.`)
+  $('l2').hidden = !cache.redis
   text('l1', isShared ? 'shared memory' : "this isolate's table")
   text('rate', number(lastSecond.requests))
   text('requests', `${number(total.requests)} in all${total.errors ? `, ${number(total.errors)} failed` : ''}`)
@@ -42,11 +28,6 @@ function show(snapshot) {
   text('memory', ownBytes ? size(ownBytes + sharedBytes) : '–')
   $('quiet').hidden = total.requests > 0
   showMembers(members)
-}
-
-function duration(seconds) {
-  if (seconds < 120) return `${seconds} s`
-  return seconds < 7200 ? `${Math.floor(seconds / 60)} min` : `${Math.floor(seconds / 3600)} h`
 }
 
 function showMembers(members) {
@@ -93,21 +74,7 @@ function draw() {
   text('top', `${number(highest)}/s`)
 }
 
-function live(isLive) {
-  $('state').dataset.live = isLive
-  text('state', isLive ? 'live' : 'not connected, trying again')
-}
-
-const events = new EventSource('/events')
-let waiting
-events.onopen = () => { history.length = 0; live(true) }
-events.onerror = () => live(false)
-events.onmessage = ({ data }) => {
-  history.push(JSON.parse(data))
-  if (history.length > SPAN) history.shift()
-  // The past arrives in one burst and is drawn once.
-  waiting ??= requestAnimationFrame(() => { waiting = undefined; show(history.at(-1)); draw() })
-}
+follow((latest) => { show(latest); draw() })
 
 $('send').onclick = async () => {
   $('send').disabled = true

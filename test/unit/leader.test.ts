@@ -1,0 +1,61 @@
+// What the leader sends again, and under which conditions, on fakes of everything that speaks Redis.
+import * as assert from 'node:assert/strict'
+import { ProcessJournal } from '../../src/journal/process-journal'
+import { ProcessL1 } from '../../src/l1/process-table'
+import type { EntryResult, FarWriter, Feed, WriteRecord } from '../../src/l2/contract'
+import { Applier } from '../../src/sync/applier'
+import { Leader } from '../../src/sync/leader'
+import { CacheError } from '../../src/words/errors'
+import { append, elected, write } from '../contract/with-journal'
+import { suite } from '../helpers/suite'
+import { until } from '../helpers/until'
+
+const PARTITION = 7
+const SEQ = 41
+
+/** Sends one record whose attempts are answered with `answers` in turn; resolves with the records as they were sent. */
+async function attempts(answers: readonly EntryResult[]): Promise<WriteRecord[]> {
+  const table = new ProcessL1({ memory: 1024 * 1024 })
+  const journal = new ProcessJournal({ bytes: 1024 * 1024 })
+  const sent: WriteRecord[] = []
+  const writer: FarWriter = {
+    write: async (batch) => {
+      const result = answers[sent.length]!
+      sent.push(...batch)
+      return [{ partition: PARTITION, records: batch, results: [result], epoch: 1, lastSeq: SEQ, replicas: 0 }]
+    },
+    missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+  }
+  // It goes on while the record is under way.
+  const positions = () => ({ seqs: new Float64Array(257).fill(SEQ + sent.length), epochs: new Float64Array(257).fill(1), servers: new Float64Array(257) })
+  const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
+  const applier = new Applier(table, journal, { onReconnect: 'replay', onLink: () => {} })
+  const leader = new Leader({ table, journal, writer, feed, applier }, { batchRecords: 10, batchBytes: 1_000, batchDelayMs: 0, writeTimeoutMs: 1_000, replicas: 0 })
+  await elected(journal)
+  leader.start()
+  try {
+    const mark = append(journal, 1, write('k', 'value', { partition: PARTITION }))
+    await until('the record is settled', () => journal.isSettled(mark))
+  } finally {
+    await leader.stop()
+    journal.close()
+    table.close()
+  }
+  return sent
+}
+
+const error = new CacheError('ERR_CACHE_L2_UNAVAILABLE', 'gone')
+const applied: EntryResult = { state: 'applied', version: 42_000 }
+
+suite('leader', (test) => {
+  test('what may have been executed is sent again below what Redis has had since', async () => {
+    const sent = await attempts([{ state: 'unsent', error }, { state: 'unknown', error }, { state: 'unknown', error }, applied])
+    assert.deepEqual(sent.map(({ resendFloor }) => resendFloor), [undefined, undefined, SEQ + 1, SEQ + 1])
+  })
+
+  test('what was certainly not executed is sent as if for the first time, so no loaded value takes its place', async () => {
+    const sent = await attempts([{ state: 'unsent', error }, { state: 'unsent', error }, applied])
+    assert.deepEqual(sent.map(({ resendFloor }) => resendFloor), [undefined, undefined, undefined])
+    assert.deepEqual(new Set(sent.map(({ opNumber }) => opNumber)).size, 1)
+  })
+})
