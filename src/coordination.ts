@@ -9,6 +9,7 @@ import { CONTROL_PARTITION, type FarConfig, type LinkState } from './l2/contract
 import { CatchUp } from './l2/catch-up'
 import { ServerClock } from './l2/clock'
 import { RedisFeed } from './l2/feed'
+import { ForeignWriters } from './l2/foreign'
 import { History } from './l2/history'
 import { Names } from './l2/names'
 import { Nodes } from './l2/nodes'
@@ -16,6 +17,7 @@ import { Writer } from './l2/writer'
 import { Applier } from './sync/applier'
 import { type Replayed, replayDisk } from './sync/disk-replay'
 import { Leader, type LeaderSettings } from './sync/leader'
+import { Touched } from './sync/touched'
 import type { CacheError } from './words/errors'
 
 /** Plain data: it is sent to the worker thread. */
@@ -26,6 +28,7 @@ export interface CoordinationSettings {
   onReconnect: 'replay' | 'revalidate' | 'flush' | 'keep'
   /** Of the append-only files. */
   diskDirectory: string
+  foreignWriters: boolean
 }
 
 export type CoordinationEvent =
@@ -45,6 +48,8 @@ export class Coordination {
   #leader: Leader | undefined
   #writer: Writer | undefined
   #nodes: Nodes | undefined
+  #foreign: ForeignWriters | undefined
+  #touched: Touched | undefined
   #isClosed = false
   #deadToldMs = Number.NEGATIVE_INFINITY
   #hasReplayed = false
@@ -70,6 +75,8 @@ export class Coordination {
     if (this.#isClosed) return
     this.#isClosed = true
     clearInterval(this.#tidying)
+    this.#foreign?.stop()
+    this.#touched?.stop()
     await this.#leader?.stop()
     this.#journal.resign()
     await this.#writer?.close()
@@ -85,7 +92,7 @@ export class Coordination {
 
   #lead(term: number): void {
     if (this.#isClosed) return this.#journal.resign()
-    const { far, leader, heartbeatMs, onReconnect } = this.#settings
+    const { far, leader, heartbeatMs, onReconnect, foreignWriters } = this.#settings
     const table = this.#table
     const journal = this.#journal
     const from = journal.knownPositions()
@@ -99,12 +106,14 @@ export class Coordination {
         if (state === 'connected') this.#replay(nodes, feed.positions().epochs[CONTROL_PARTITION]!).catch((failure: Error) => this.#tellUnreplayed(failure))
         this.#tell({ event: 'link', state, ...told(error) })
       },
+      onVersion: (namespace, key, version) => this.#touched?.learn(namespace, key, version),
     })
     const feed = new RedisFeed(far, applier, { origin: journal.hostId, skipsOwn: true, heartbeatMs, from }, nodes, new ServerClock())
     const writer = new Writer(far, { origin: journal.hostId, seqFloor: (partition) => feed.seqOf(partition) }, nodes)
     this.#writer = writer
     this.#nodes = nodes
     this.#leader = new Leader({ table, journal, writer, feed, applier, onDead: (reason) => this.#tellDead(reason) }, leader)
+    if (foreignWriters) this.#watchForeign(far, heartbeatMs, nodes, applier)
     this.#tell({ event: 'lead', term })
     this.#leader.start()
     this.#tidying = setInterval(() => this.#tidy(), TIDY_MS).unref()
@@ -133,6 +142,16 @@ export class Coordination {
     if (replayed === undefined) return
     for (const { path } of left) removeFile(path)
     this.#tell({ event: 'replayed', ...replayed })
+  }
+
+  #watchForeign(far: FarConfig, heartbeatMs: number, nodes: Nodes, applier: Applier): void {
+    const foreign: ForeignWriters = new ForeignWriters(far, {
+      onTouched: (partition, namespace, key) => this.#touched?.touch(partition, namespace, key),
+      onDoubt: () => applier.onDoubt(-1, 'server'),
+    }, { pingMs: heartbeatMs, nodes })
+    this.#touched = new Touched(this.#table, this.#journal, foreign)
+    this.#foreign = foreign
+    foreign.start()
   }
 }
 

@@ -18,7 +18,7 @@ import { tableOptionsOf } from './open'
 import { type FarSettings, FarTier } from './sync/far-tier'
 import { FarWrites } from './sync/far-writes'
 import { GuardedReader } from './sync/guarded-reader'
-import type { CacheError } from './words/errors'
+import { type CacheError, misuse } from './words/errors'
 
 /** What the coordinator's thread is started with. */
 export interface CoordinatorData {
@@ -152,7 +152,11 @@ export class Far {
 
 /** What all that speaks Redis is made from. Throws ERR_CACHE_OPTION for what names no server. */
 export function farConfigOf({ name, redis, l2 }: ParsedOptions): FarConfig {
-  return { connection: connectionSpec(redis), cache: name, maxValueBytes: l2.maxValueBytes + ENVELOPE_BYTES }
+  const connection = connectionSpec(redis)
+  if (l2.foreignWriters && connection.kind === 'cluster') {
+    throw misuse('ERR_CACHE_OPTION', 'l2.foreignWriters', 'false with a Cluster, whose nodes tell only of their own keys', true)
+  }
+  return { connection, cache: name, maxValueBytes: l2.maxValueBytes + ENVELOPE_BYTES }
 }
 
 /** What whoever leads the host is given; plain data unless the connection is not. */
@@ -162,6 +166,7 @@ export function coordinationSettingsOf(options: ParsedOptions, far: FarConfig): 
     far,
     heartbeatMs: l2.heartbeatMs,
     onReconnect,
+    foreignWriters: l2.foreignWriters,
     diskDirectory: diskDirectoryFor(options),
     leader: {
       batchRecords: l2.batchRecords, batchBytes: l2.batchBytes, batchDelayMs: l2.batchDelayMs,

@@ -174,6 +174,13 @@ export interface FarWriter {
   close(): Promise<void>
 }
 
+// ---- other writers
+
+export interface VersionReader {
+  /** What each key has in Redis: 0 where that is nothing of ours, undefined where Redis could not be asked. Never rejects. */
+  versions(keys: readonly { partition: number; namespace: string; key: string }[], deadlineMs: number): Promise<(number | undefined)[]>
+}
+
 // ---- hearing
 
 /** 1 set, 2 delete, 3 life changed. */

@@ -6,8 +6,9 @@
  * heartbeat that goes through Redis: the states are read, then a message is published; when that
  * message has come back, everything up to those states must have come before it. So what is lost
  * on a quiet partition, on a dead connection, or in a server that began anew is known after a
- * heartbeat or two. (On a cluster messages of other nodes may overtake the heartbeat: it gets a
- * little grace.)
+ * heartbeat or two. A message that stays away is not waited for: the states alone tell what is
+ * missing, and after two such heartbeats the connections are made anew. (On a cluster messages of
+ * other nodes may overtake the heartbeat: it gets a little grace.)
  */
 import type { BatchSettings } from './batch'
 import { ALL_PARTITIONS, CatchUp, type Told } from './catch-up'
@@ -26,6 +27,7 @@ const HEARTBEAT_MS = 500
 const MISSED = 2
 const REPLAY_MESSAGES = 4096
 const CLUSTER_GRACE_MS = 100
+const LATE_MS = 100
 const CATCH_UP_MS = 1500
 const CATCH_UP_PAUSE_MS = 50
 /** What a permission is missing for is not tried again at once: logs fill. */
@@ -171,7 +173,11 @@ export class RedisFeed implements Feed {
       const answer = sent.get(CONTROL_PARTITION)![0]
       if (answer instanceof Failure) this.#noteDenial(answer)
       else if (this.#deniedUntilMs > 0) this.#mark(ALL_PARTITIONS)
-    } else if (beat.isBack) this.#compare(beat)
+    } else if (beat.isBack) return this.#compare(beat)
+    // A message that is late may be lost, and others with it: what the states tell is true all the same.
+    setTimeout(() => {
+      if (!this.#isStopped && beat === this.#beat && !beat.isBack) this.#compare(beat)
+    }, LATE_MS)
   }
 
   #heartbeatIsBack({ origin, counter }: { origin: string; counter: number }): void {

@@ -15,6 +15,8 @@ export interface ApplierOptions {
   onReconnect: 'replay' | 'revalidate' | 'flush' | 'keep'
   onLink(state: LinkState, error: CacheError | undefined): void
   onHeard?(): void
+  /** A host's write has got this version, 0 = one that is not known. */
+  onVersion?(namespace: string, key: string, version: number): void
 }
 
 interface Deferred {
@@ -45,6 +47,7 @@ export class Applier implements FeedListener {
 
   onChange({ namespace, key, version, origin }: Change): void {
     if (origin === this.#journal.hostId) return
+    this.#options.onVersion?.(namespace, key, version)
     this.counters.invalidations++
     const view = viewAt(this.#table, namespace)
     if (view.invalidate(key, version, this.#isSettled) === 'removed') this.counters.removed++
@@ -57,6 +60,7 @@ export class Applier implements FeedListener {
 
   /** `version`: what Redis gave a write of this host, 0 where it took another's. Called after the journal knows that it is settled. */
   onOwnAnswer(namespace: string, key: string, version: number): void {
+    this.#options.onVersion?.(namespace, key, version)
     if (this.#deferred.size === 0) return
     const id = `${namespace}|${key}`
     const deferred = this.#deferred.get(id)

@@ -7,6 +7,7 @@ import { Names } from '../../src/l2/names'
 import { Writer } from '../../src/l2/writer'
 import { encode } from '../../src/wire/codec'
 import { configFor, ORIGIN, Records, within } from '../helpers/l2'
+import { withProxy } from '../helpers/redis/proxy'
 import { RedisOnce } from '../helpers/redis-once'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
@@ -274,4 +275,15 @@ suite('l2 feed', (test) => {
     assert.deepEqual(ear.doubts, [])
     assert.deepEqual(ear.changes.map(({ version }) => version), ear.changes.map(({ version }) => version).sort((a, b) => a - b))
   })
+
+  test('where not even the heartbeat comes back, the states tell what is missing, on the same connections', () =>
+    withProxy({ host: '127.0.0.1', port: server.port }, async (proxy) => {
+      const ear = new Ear(`redis://127.0.0.1:${proxy.port}`, { heartbeatMs: 2_000 })
+      ears.push(ear)
+      await ear.connected()
+      proxy.dropMessages(() => true)
+      await write('unheard')
+      await until('it is read from the log', () => ear.keys.includes('unheard'))
+      assert.equal(ear.feed.stats()['resubscriptions'], 1)
+    }))
 })

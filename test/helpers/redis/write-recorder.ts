@@ -1,0 +1,64 @@
+/** The order in which a Redis executed the writes of a cache, as MONITOR tells it. */
+import { type Socket, connect } from 'node:net'
+import { until } from '../until'
+import type { RedisServer } from './server'
+
+/** Text of a value that only one write has. */
+const TAG = /#[\w.]+#/
+const WRITE = /^\+[\d.]+ \[\d+ lua\] "SET" "[^"]*?:d\|([^"|]*)\|([^"]*)" "(.*)$/
+
+export interface Recorded {
+  namespace: string
+  key: string
+  /** Absent: a tombstone. */
+  value?: string
+}
+
+export class WriteRecorder {
+  readonly writes: Recorded[] = []
+  readonly #socket: Socket
+  #rest = ''
+  #isRecording = false
+
+  private constructor(server: RedisServer) {
+    this.#socket = connect({ path: server.socket })
+    this.#socket.on('data', (chunk: Buffer) => this.#hear(chunk.toString('latin1')))
+    this.#socket.on('error', () => {})
+    this.#socket.write('MONITOR\r\n')
+  }
+
+  static async start(server: RedisServer): Promise<WriteRecorder> {
+    const recorder = new WriteRecorder(server)
+    await until('the monitor records', () => recorder.#isRecording)
+    return recorder
+  }
+
+  /** Resolves when everything the server has executed so far has been heard. */
+  async settled(server: RedisServer): Promise<void> {
+    const mark = `settled-${Math.random()}`
+    let hasHeard = false
+    this.#listen = (line) => (hasHeard ||= line.includes(mark))
+    await server.ask('ECHO', mark)
+    await until('the monitor has told all', () => hasHeard)
+  }
+
+  stop(): void {
+    this.#socket.destroy()
+  }
+
+  #listen: (line: string) => void = () => {}
+
+  #hear(text: string): void {
+    const lines = (this.#rest + text).split('\r\n')
+    this.#rest = lines.pop()!
+    for (const line of lines) {
+      this.#isRecording = true
+      this.#listen(line)
+      const found = WRITE.exec(line)
+      if (found === null) continue
+      const [, namespace, key, rest] = found as unknown as [string, string, string, string]
+      const value = TAG.exec(rest)?.[0]
+      this.writes.push({ namespace, key, ...(value === undefined ? {} : { value }) })
+    }
+  }
+}

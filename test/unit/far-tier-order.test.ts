@@ -1,0 +1,69 @@
+// What a read returns without storing it: nobody on the host may be given anything older afterwards.
+import * as assert from 'node:assert/strict'
+import { openJournal } from '../../src/journal/open'
+import { ProcessL1 } from '../../src/l1/process-table'
+import type { FarHit, FarReader, ReadResult } from '../../src/l2/contract'
+import { EncodedValue } from '../../src/wire/codec'
+import { FarTier } from '../../src/sync/far-tier'
+import { Flights } from '../../src/sync/flights'
+import { type Deferred, deferred } from '../helpers/deferred'
+import { suite } from '../helpers/suite'
+import { until } from '../helpers/until'
+
+const hit = (value: string, version: number): FarHit => {
+  const { codec, payload } = EncodedValue.of(value)
+  return { state: 'hit', codec, payload: Buffer.from(payload), version, sourceVersion: 0, softLeftMs: Infinity, hardLeftMs: Infinity, createdAtMs: 0 }
+}
+
+/** Two isolates of one host, and a Redis that answers when the test says so. */
+function setup() {
+  const table = new ProcessL1({ memory: 1024 * 1024 })
+  const journal = openJournal('process', { name: `far-tier-${process.pid}`, bytes: 1024 * 1024 })
+  const asked: Deferred<ReadResult>[] = []
+  const reader = {
+    read: () => {
+      const answer = deferred<ReadResult>()
+      asked.push(answer)
+      return answer.promise
+    },
+  } as Partial<FarReader> as FarReader
+  const settings = { softTimeoutMs: 10_000, hardTimeoutMs: 10_000, ttlMs: 0, partitionOf: () => 0 }
+  const isolate = (): Flights => new Flights(table, new FarTier(table, journal, reader, settings))
+  const terms = { life: { ttlMs: 0, graceMs: 0 }, leaseMs: 30_000, forceFresh: false }
+  const read = (flights: Flights, patienceMs: number): Promise<unknown> => flights.read({ view: table.root, key: 'k', terms }, patienceMs)
+  return { table, asked, here: isolate(), there: isolate(), read }
+}
+
+suite('order of what is read from Redis', (test) => {
+  const late = async (newer: ReadResult): Promise<unknown> => {
+    const { table, asked, here, there, read } = setup()
+    const slow = read(there, 10_000)
+    await until('the first has asked', () => asked.length === 1)
+    // Tired of waiting for the first.
+    const quick = read(here, 0)
+    await until('the second has asked', () => asked.length === 2)
+    asked[1]!.resolve(newer)
+    await quick
+    asked[0]!.resolve(hit('old', 8 * 1024))
+    assert.equal(await slow, 'old')
+    return table.root.get('k')
+  }
+
+  test('an older answer that comes later is not stored', async () => assert.equal(await late(hit('new', 9 * 1024)), undefined))
+  test('nor after a delete was seen', async () => assert.equal(await late({ state: 'miss', base: 9 * 1024, why: 'deleted' }), undefined))
+  test('nor where the newer answer could not be stored, its lease having ended', async () => {
+    const { table, asked, here, there, read } = setup()
+    const slow = read(here, 10_000)
+    await until('the first has asked', () => asked.length === 1)
+    table.root.invalidate('k', 7 * 1024, () => true)
+    const quick = read(there, 10_000)
+    await until('the second has asked', () => asked.length === 2)
+    // The first was asked earlier, and Redis answered it later.
+    asked[0]!.resolve(hit('new', 9 * 1024))
+    assert.equal(await slow, 'new')
+    asked[1]!.resolve(hit('old', 8 * 1024))
+    assert.equal(await quick, 'old')
+    assert.equal(table.root.get('k'), undefined)
+  })
+  test('nothing has changed: the answer is stored', async () => assert.equal(await late({ state: 'miss', base: 0, why: 'absent' }), 'old'))
+})
