@@ -4,13 +4,16 @@
  * A method that returns a promise never throws: misuse rejects. The hit path allocates nothing but
  * the promise, hence no async functions and no argument lists here.
  */
+import { Attention, isAttentive } from './attention'
 import { type CacheEntry, type FoundEntry, toCacheEntry } from './entry'
 import type { L1Entry, L1View, Life } from './l1/table'
 import type { OptionsAt } from './options'
-import { callTerms, overTerms, readOptions, setTerms, type Terms } from './settings'
+import { callTerms, loadedTerms, overTerms, readOptions, setTerms, type Terms } from './settings'
 import type { FarTier } from './sync/far-tier'
 import type { FarWrites } from './sync/far-writes'
-import type { Flights, LoadContext } from './sync/flights'
+import type { Flights } from './sync/flights'
+import { lifeOf, written } from './sync/lifetime'
+import type { LoadContext as AnyLoadContext } from './sync/loader-context'
 import type { Duration } from './words/duration'
 import { misuse } from './words/errors'
 
@@ -18,6 +21,10 @@ export type NamespaceOptions = OptionsAt<'namespace'>
 export type GetOrSetOptions = OptionsAt<'getOrSet'>
 export type SetOptions = OptionsAt<'set'>
 export type TouchOptions = OptionsAt<'touch'>
+
+export interface LoadContext extends AnyLoadContext {
+  setOptions(options: GetOrSetOptions): void
+}
 
 /** Computes the value of a key. `null` is a value; `undefined` is returned and not stored. */
 export type Factory<T> = (context: LoadContext) => T | Promise<T>
@@ -44,6 +51,7 @@ export class Namespace {
   readonly #shared: Shared
   readonly #far: Shared['far']
   readonly #terms: Terms
+  readonly #attention: Attention
 
   /** Made by `createCache` and `namespace`. */
   constructor(view: L1View, shared: Shared, terms: Terms) {
@@ -51,6 +59,7 @@ export class Namespace {
     this.#shared = shared
     this.#far = shared.far
     this.#terms = terms
+    this.#attention = new Attention(view, shared.flights, terms)
   }
 
   /** The full path, names joined by '/'; '' for the root. */
@@ -62,6 +71,7 @@ export class Namespace {
   get<T = unknown>(key: string): Promise<T | undefined> {
     try {
       const value = this.#view.get(key)
+      if (value !== undefined && this.#attention.isNeeded) this.#attention.onRead(key)
       if (value !== undefined || this.#far === undefined) return Promise.resolve(value as T | undefined)
       return this.#readBelow(key) as Promise<T | undefined>
     } catch (error) {
@@ -71,7 +81,9 @@ export class Namespace {
 
   /** As `get`, without a promise. Throws on misuse. */
   getSync<T = unknown>(key: string): T | undefined {
-    return this.#view.get(key) as T | undefined
+    const value = this.#view.get(key)
+    if (value !== undefined && this.#attention.isNeeded) this.#attention.onRead(key)
+    return value as T | undefined
   }
 
   /** As `getSync`, without counting and without keeping the entry from eviction. */
@@ -105,7 +117,7 @@ export class Namespace {
   /** The fresh values in the order of the keys, undefined where missing. */
   getMany<T = unknown>(keys: readonly string[]): Promise<(T | undefined)[]> {
     try {
-      const values = this.#view.getMany(checkArray('keys', keys)) as (T | undefined)[]
+      const values = this.#getMany(checkArray('keys', keys)) as (T | undefined)[]
       if (this.#far === undefined || !values.includes(undefined)) return Promise.resolve(values)
       // All misses begin in this turn of the loop, so they are one request to Redis.
       return Promise.all(values.map((value, i) => value ?? (this.#readBelow(keys[i]!) as Promise<T | undefined>)))
@@ -151,7 +163,8 @@ export class Namespace {
   touch(key: string, options?: TouchOptions | Duration): Promise<boolean> {
     return attempt(() => {
       const terms = callTerms(this.#terms, 'touch', options)
-      return this.#far === undefined ? this.#view.touch(key, terms.life) : this.#renew(key, terms, () => terms.life)
+      const life = lifeOf(terms)
+      return this.#far === undefined ? this.#view.touch(key, life) : this.#renew(key, terms, () => life)
     })
   }
 
@@ -173,7 +186,10 @@ export class Namespace {
       if (typeof factory !== 'function') throw misuse('ERR_CACHE_ARGUMENT', 'factory', 'a function', factory)
       if (!this.#isForced(options)) {
         const value = this.#view.get(key)
-        if (value !== undefined) return Promise.resolve(value as T)
+        if (value !== undefined) {
+          if (this.#attention.isNeeded || isAttentive(options)) this.#attention.onHit(key, factory, options)
+          return Promise.resolve(value as T)
+        }
       }
       return this.#load(key, factory, options)
     } catch (error) {
@@ -204,8 +220,10 @@ export class Namespace {
 
   #set(key: string, value: unknown, options: SetOptions | Duration | undefined): number | Promise<number> {
     const terms = setTerms(this.#terms, options)
-    if (this.#far !== undefined) return this.#far.writes.set(this.#view, key, value, terms)
-    return this.#view.set(key, value, terms.life, terms.condition)
+    const life = lifeOf(terms)
+    const stored = written(terms, value, life, this.#shared.flights)
+    if (this.#far !== undefined) return this.#far.writes.set(this.#view, key, stored, terms, life)
+    return this.#view.set(key, stored, life, terms.condition)
   }
 
   #delete(key: string): boolean | Promise<boolean> {
@@ -231,7 +249,13 @@ export class Namespace {
     if (typeof call.factory !== 'function') throw misuse('ERR_CACHE_ARGUMENT', 'factory', 'a function', call.factory)
     if (!this.#isForced(call)) {
       const value = this.#view.get(call.key)
-      if (value !== undefined) return Promise.resolve(value as T)
+      if (value !== undefined) {
+        if (this.#attention.isNeeded || isAttentive(call)) {
+          const { key, factory, ...options } = call
+          this.#attention.onHit(key, factory, options)
+        }
+        return Promise.resolve(value as T)
+      }
     }
     const { key, factory, ...options } = call
     return this.#load(key, factory, options)
@@ -244,7 +268,12 @@ export class Namespace {
 
   #load<T>(key: string, factory: Factory<T>, options: GetOrSetOptions | Duration | undefined): Promise<T> {
     const terms = callTerms(this.#terms, 'getOrSet', options)
-    return this.#shared.flights.load({ view: this.#view, key, loader: factory, terms }) as Promise<T>
+    return this.#shared.flights.load({ view: this.#view, key, loader: factory, terms, withOptions: loadedTerms }) as Promise<T>
+  }
+
+  #getMany(keys: readonly string[]): unknown[] {
+    if (this.#terms.sliding === undefined || keys.length === 0) return this.#view.getMany(keys)
+    return keys.map((key) => this.getSync(key))
   }
 }
 

@@ -39,7 +39,8 @@ export function parseMemory(given: Size, name: string): number {
   throw misuse('ERR_CACHE_OPTION', name, 'at least 1 MiB', given)
 }
 
-export function parseTtl(given: Duration, name: string): number {
+export function parseTtl(given: Duration | 'adaptive', name: string): number | 'adaptive' {
+  if (given === 'adaptive') return given
   if (given === Number.POSITIVE_INFINITY) return 0
   const ms = parseDuration(given, name)
   if (ms > 0) return ms

@@ -3,32 +3,16 @@
  * the option objects, their validation (`settings.ts`) and docs/options.md all come from this
  * table.
  */
+import { FRESHNESS } from './freshness-options'
 import { DEFAULT_L2, type L2Options, type L2Settings, parseL2, parseRedis, type RedisOption } from './l2-options'
 import {
   type Logger, parseFlag, parseL0, parseLogger, parseMemory, parseName, parseOneOf, type ParsedL0, parsePartitionBy, parseText, parseTtl,
   parseWhole,
 } from './option-parsers'
+import { EVERY_LIFE, EVERY_LOAD, EVERY_WRITE, option, type OptionLevel, type OptionSpec } from './option-spec'
 import { type Duration, parseDuration } from './words/duration'
 import { checkNamespaceName } from './words/keys'
 import { parseSize, type Size } from './words/size'
-
-/** Where an option may stand: in `createCache`, in `namespace`, or in the call of that name. */
-export type OptionLevel = 'cache' | 'namespace' | 'getOrSet' | 'set' | 'touch'
-
-export interface OptionSpec<Given, Parsed, Levels extends readonly OptionLevel[]> {
-  /** The type as the documentation shows it. */
-  type: string
-  levels: Levels
-  default: Parsed
-  /** The default as the documentation shows it. */
-  shownDefault: string
-  doc: string
-  parse: (given: Given, name: string) => Parsed
-}
-
-const EVERY_LIFE = ['cache', 'namespace', 'getOrSet', 'set', 'touch'] as const
-const EVERY_LOAD = ['cache', 'namespace', 'getOrSet'] as const
-const EVERY_WRITE = ['cache', 'namespace', 'getOrSet', 'set'] as const
 
 /** When a write resolves: on the journal, on the primary's answer; `around` keeps the value out of the host's table. */
 export type WriteMode = 'behind' | 'through' | 'around'
@@ -41,6 +25,8 @@ export type CoordinatorOption = 'auto' | 'daemon' | 'off'
 
 /** What is done about invalidations that may have been missed while Redis was away. */
 export type ReconnectPolicy = 'replay' | 'revalidate' | 'flush' | 'keep'
+
+export type { OptionLevel, OptionSpec } from './option-spec'
 
 export const OPTIONS = {
   /** Which cache of this host: every process that gives the same name (and `dir`) shares one. */
@@ -93,11 +79,11 @@ export const OPTIONS = {
   }),
   /** How long an entry is fresh. Default: for ever. A number is milliseconds. */
   ttl: option({
-    type: 'duration or Infinity',
+    type: "duration, Infinity or 'adaptive'",
     levels: EVERY_LIFE,
-    default: 0,
+    default: 0 as number | 'adaptive',
     shownDefault: 'for ever',
-    doc: 'How long an entry is fresh. A number is milliseconds. `Infinity` is for ever.',
+    doc: "How long an entry is fresh. A number is milliseconds. `Infinity` is for ever. `'adaptive'`: as long as its value usually stays the same, see `adaptiveTtl`.",
     parse: parseTtl,
   }),
   /** How long after `ttl` an entry may still be served while or because a load does not succeed. */
@@ -106,7 +92,7 @@ export const OPTIONS = {
     levels: EVERY_LIFE,
     default: 0,
     shownDefault: '0',
-    doc: 'How long after `ttl` an entry is kept as stale: `getOrSet` serves it while somebody else loads and when its loader fails; after a failure the host leaves the source alone for a second.',
+    doc: 'How long after `ttl` an entry is kept as stale: `getOrSet` serves it while somebody else loads, when its loader fails, and when that takes longer than `timeout`.',
     parse: (given: Duration, name) => parseDuration(given, name),
   }),
   /** Loads even when a fresh value is there. Default false. */
@@ -127,6 +113,7 @@ export const OPTIONS = {
     doc: 'How long one load may keep others waiting. Then another caller loads, and the late result is not stored.',
     parse: (given: Duration, name) => parseWhole(parseDuration(given, name), name, 1, 86_400_000),
   }),
+  ...FRESHNESS,
   /** Stores only if the key has no entry. Default false. */
   ifAbsent: option({
     type: 'boolean',
@@ -260,8 +247,4 @@ export type OptionsAt<Level extends OptionLevel> = {
 /** Every option with its parsed value. */
 export type ParsedOptions = {
   [Name in keyof Schema]: Schema[Name] extends OptionSpec<infer _G, infer P, infer _L> ? P : never
-}
-
-function option<G, P, const L extends readonly OptionLevel[]>(spec: OptionSpec<G, P, L>): OptionSpec<G, P, L> {
-  return spec
 }

@@ -1,15 +1,14 @@
 /** Option objects to settings: unknown names refused, values parsed, levels laid over each other. */
-import type { Condition, Life } from './l1/table'
+import type { Condition } from './l1/table'
 import { type Durability, OPTIONS, type OptionLevel, type OptionName, type OptionsAt, type ParsedOptions, type WriteMode } from './options'
+import type { LoadTerms } from './sync/load-terms'
 import type { Duration } from './words/duration'
 import { CacheError, describe, misuse } from './words/errors'
 import { nearest } from './words/suggest'
 
 /** What a load or a write is done under, after all levels. */
-export interface Terms {
-  life: Life
-  leaseMs: number
-  forceFresh: boolean
+export interface Terms extends LoadTerms {
+  adaptiveBounds: { minMs: number; maxMs: number }
   writeMode: WriteMode
   durability: Durability | undefined
   partitionBy: ((key: string) => string) | undefined
@@ -22,7 +21,21 @@ export interface SetTerms extends Terms {
 }
 
 export const DEFAULT_TERMS: Terms = {
-  life: { ttlMs: OPTIONS.ttl.default, graceMs: OPTIONS.grace.default },
+  life: { ttlMs: 0, graceMs: OPTIONS.grace.default },
+  adaptive: undefined,
+  adaptiveBounds: OPTIONS.adaptiveTtl.default,
+  maxTtlMs: OPTIONS.maxTtl.default,
+  jitter: OPTIONS.jitter.default,
+  sliding: undefined,
+  negativeTtlMs: OPTIONS.negativeTtl.default,
+  errorTtlMs: OPTIONS.errorTtl.default,
+  graceBackoffMs: OPTIONS.graceBackoff.default,
+  timeoutMs: OPTIONS.timeout.default,
+  hardTimeoutMs: OPTIONS.hardTimeout.default,
+  backgroundTimeoutMs: OPTIONS.backgroundTimeout.default,
+  refreshAhead: undefined,
+  maxConcurrentLoads: OPTIONS.maxConcurrentLoads.default,
+  singleFlight: OPTIONS.singleFlight.default,
   leaseMs: OPTIONS.leaseTimeout.default,
   forceFresh: OPTIONS.forceFresh.default,
   writeMode: OPTIONS.writeMode.default,
@@ -56,14 +69,41 @@ export function cacheOptions(given?: OptionsAt<'cache'>): ParsedOptions {
 
 /** The terms with what was given laid over them; `base` itself when that is nothing. */
 export function overTerms(base: Terms, given: Partial<ParsedOptions>): Terms {
+  const adaptiveBounds = given.adaptiveTtl ?? base.adaptiveBounds
+  const isAdaptive = given.ttl === undefined ? base.adaptive !== undefined : given.ttl === 'adaptive'
+  const ttlMs = isAdaptive ? adaptiveBounds.minMs : (given.ttl as number | undefined) ?? base.life.ttlMs
   return {
-    life: { ttlMs: given.ttl ?? base.life.ttlMs, graceMs: given.grace ?? base.life.graceMs },
+    life: { ttlMs, graceMs: given.grace ?? base.life.graceMs },
+    adaptive: isAdaptive ? adaptiveBounds : undefined,
+    adaptiveBounds,
+    maxTtlMs: given.maxTtl ?? base.maxTtlMs,
+    jitter: given.jitter ?? base.jitter,
+    sliding: over(given.sliding, base.sliding),
+    negativeTtlMs: given.negativeTtl ?? base.negativeTtlMs,
+    errorTtlMs: given.errorTtl ?? base.errorTtlMs,
+    graceBackoffMs: given.graceBackoff ?? base.graceBackoffMs,
+    timeoutMs: given.timeout ?? base.timeoutMs,
+    hardTimeoutMs: given.hardTimeout ?? base.hardTimeoutMs,
+    backgroundTimeoutMs: given.backgroundTimeout ?? base.backgroundTimeoutMs,
+    refreshAhead: over(given.refreshAhead, base.refreshAhead),
+    maxConcurrentLoads: given.maxConcurrentLoads ?? base.maxConcurrentLoads,
+    singleFlight: given.singleFlight ?? base.singleFlight,
     leaseMs: given.leaseTimeout ?? base.leaseMs,
     forceFresh: given.forceFresh ?? base.forceFresh,
     writeMode: given.writeMode ?? base.writeMode,
     durability: given.durability ?? base.durability,
     partitionBy: given.partitionBy ?? base.partitionBy,
   }
+}
+
+/** What an option that `false` turns off comes to. */
+function over<T>(given: T | false | undefined, base: T | undefined): T | undefined {
+  return given === undefined ? base : given === false ? undefined : given
+}
+
+/** The terms with what a loader says of its result laid over them. */
+export function loadedTerms(base: LoadTerms, given: object): LoadTerms {
+  return overTerms(base as Terms, readOptions('getOrSet', given))
 }
 
 /** The terms of one call. A bare duration is its ttl. */

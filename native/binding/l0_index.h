@@ -53,7 +53,8 @@ class L0Index {
   }
 
   // Index of the fresh value of `key`, proved current against shared memory, or -1. Counts as a use of the place.
-  int Probe(Table& table, ThreadContext& t, const Key& key) {
+  // `soft_left`, if given, becomes the milliseconds of freshness left, or -1 where it never ends.
+  int Probe(Table& table, ThreadContext& t, const Key& key, double* soft_left) {
     if (sets_ == 0) return -1;
     const uint32_t base = SetOf(key.hash), tag = TagOf(key.hash);
     for (uint32_t i = base; i < base + kWays; i++) {
@@ -63,7 +64,13 @@ class L0Index {
       if (!table.Revalidate(entry.slot, entry.location, entry.generation)) return -1;
       if (entry.epoch != table.EpochOf(key.ns)) return -1;
       if (entry.doubt != kNoDoubt && entry.doubt != table.Doubt()) return -1;
-      if (entry.soft_ms != kNever && table.NowMs(t) >= entry.soft_ms) return -1;
+      double left = -1;
+      if (entry.soft_ms != kNever) {
+        const uint64_t now = table.NowMs(t);
+        if (now >= entry.soft_ms) return -1;
+        left = static_cast<double>(entry.soft_ms - now);
+      }
+      if (soft_left != nullptr) *soft_left = left;
       tags_[i] = tag | kHot;
       return static_cast<int>(i);
     }

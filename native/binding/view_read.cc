@@ -45,7 +45,10 @@ struct Taken {
   uint8_t codec = 0;
   HeaderCopy header{};
   bool is_stale = false;
+  uint64_t now = 0;
 };
+
+double LeftOf(uint64_t end, uint64_t now) { return end == kNever ? -1 : end > now ? static_cast<double>(end - now) : 0; }
 
 // The consumer of a read: keeps to private memory, since the bytes are only proven whole after it returns.
 bool Take(napi_env env, TableHandle& handle, const Key& key, const Hit& hit, bool use_l0, bool take_place, Taken* taken) {
@@ -55,6 +58,7 @@ bool Take(napi_env env, TableHandle& handle, const Key& key, const Hit& hit, boo
   const bool is_string = codec <= Codec::kUtf16;
   taken->header = hit.header;
   taken->is_stale = hit.is_stale;
+  taken->now = hit.now;
   taken->codec = hit.header.codec;
   taken->length = bytes;
   taken->l0_index = -1;
@@ -187,7 +191,7 @@ napi_value ViewGetMany(napi_env env, napi_callback_info info) {
   for (uint32_t i = 0; i < count; i++) {
     int32_t* report = words + mailbox::kMany + i * mailbox::kManyWords;
     chunk.values[i] = nothing;
-    if (const int index = handle.l0().Probe(table, handle.context(), chunk.table_keys[i]); index >= 0) {
+    if (const int index = handle.l0().Probe(table, handle.context(), chunk.table_keys[i], nullptr); index >= 0) {
       report[0] = static_cast<int32_t>(Found::kL0);
       report[1] = index;
       not_returned++;
@@ -219,6 +223,7 @@ napi_value ViewGetMany(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// kSoftLeft: how long the value found is fresh yet, -1 = for ever.
 napi_value ViewGet(napi_env env, napi_callback_info info) {
   Call call;
   if (!Open(env, info, &call)) return nullptr;
@@ -226,7 +231,9 @@ napi_value ViewGet(napi_env env, napi_callback_info info) {
   const bool timed = ++handle.sample % TableHandle::kSampleEvery == 0;
   const uint64_t start = timed ? PreciseNs() : 0;
   handle.table().Prefetch(call.table_key);
-  if (const int index = handle.l0().Probe(handle.table(), handle.context(), call.table_key); index >= 0) {
+  if (const int index = handle.l0().Probe(handle.table(), handle.context(), call.table_key,
+                                         &handle.numbers()[mailbox::kSoftLeft]);
+      index >= 0) {
     handle.words()[mailbox::kStatus] = static_cast<int32_t>(Found::kL0);
     handle.words()[mailbox::kL0Index] = index;
     handle.context().Count(Counter::hits);
@@ -240,6 +247,7 @@ napi_value ViewGet(napi_env env, napi_callback_info info) {
     return Take(env, handle, call.table_key, hit, true, true, &taken);
   });
   if (timed) handle.context().Record(Histogram::kGet, PreciseNs() - start);
+  if (status == Status::kOk) handle.numbers()[mailbox::kSoftLeft] = LeftOf(taken.header.soft_ms, taken.now);
   return Deliver(env, handle, taken, status);
 }
 
@@ -264,11 +272,9 @@ napi_value ViewEntry(napi_env env, napi_callback_info info) {
   });
   if (status == Status::kOk) {
     const uint64_t now = handle.table().NowMs(handle.context());
-    const uint64_t soft = taken.header.soft_ms;
     handle.numbers()[mailbox::kVersion] = static_cast<double>(taken.header.version);
-    const uint64_t hard = taken.header.hard_ms;
-    handle.numbers()[mailbox::kSoftLeft] = soft == kNever ? -1 : soft > now ? static_cast<double>(soft - now) : 0;
-    handle.numbers()[mailbox::kHardLeft] = hard == kNever ? -1 : hard > now ? static_cast<double>(hard - now) : 0;
+    handle.numbers()[mailbox::kSoftLeft] = LeftOf(taken.header.soft_ms, now);
+    handle.numbers()[mailbox::kHardLeft] = LeftOf(taken.header.hard_ms, now);
     handle.words()[mailbox::kIsStale] = taken.is_stale ? 1 : 0;
     handle.words()[mailbox::kFleet] = fleet_state;
     if (fleet_state != 0) handle.numbers()[mailbox::kFleetWord] = static_cast<double>(fleet.mark());

@@ -125,22 +125,24 @@ napi_value ViewExpire(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// kInLeaseMs, kInForce, kInToken (awaited flight). kToken: granted or held by. A failed flight's bytes lie in the
-// scratch buffer, kLength of them.
+// kInLeaseMs, kInForce (bits: 1 over a fresh value, 2 heeds failures it did not wait for, 4 a permit and no load),
+// kInToken (awaited flight). kToken: granted or held by; kFlag: of a grant the failures before, of a miss 1 if a fresh
+// value is there. A failed flight's bytes lie in the scratch buffer, kLength of them.
 napi_value ViewAcquire(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
   TableHandle& handle = *call.handle;
   uint64_t token = 0;
   bool fresh = false;
+  uint32_t failures = 0;
   std::string error;
+  const int32_t how = handle.words()[mailbox::kInForce];
   Status status = handle.table().Acquire(handle.context(), call.table_key,
-                                         static_cast<uint64_t>(handle.numbers()[mailbox::kInLeaseMs]),
-                                         handle.words()[mailbox::kInForce] != 0,
+                                         static_cast<uint64_t>(handle.numbers()[mailbox::kInLeaseMs]), (how & 1) != 0,
                                          static_cast<uint64_t>(handle.numbers()[mailbox::kInToken]), &token, &fresh,
-                                         &error);
+                                         &error, (how & 2) != 0, &failures, (how & 4) != 0);
   handle.numbers()[mailbox::kToken] = static_cast<double>(token);
-  handle.words()[mailbox::kFlag] = fresh ? 1 : 0;
+  handle.words()[mailbox::kFlag] = fresh ? 1 : static_cast<int32_t>(failures);
   if (status == Status::kFlightFailed) {
     const size_t bytes = std::min(error.size(), handle.scratch_bytes());
     std::memcpy(handle.scratch(), error.data(), bytes);
@@ -150,7 +152,8 @@ napi_value ViewAcquire(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// fail(key, bytes): kInToken, kInTtl (how long late waiters may still learn of it).
+// fail(key, bytes): kInToken, kInTtl (how long those who waited may still learn of it), kInGrace (how long all who ask
+// are told), kInExpected (failures in a row).
 napi_value ViewFail(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 2, &call)) return nullptr;
@@ -164,7 +167,9 @@ napi_value ViewFail(napi_env env, napi_callback_info info) {
   }
   Answer(handle, handle.table().Fail(handle.context(), call.table_key, token, static_cast<const uint8_t*>(data),
                                      static_cast<uint32_t>(std::min<size_t>(bytes, kMaxValueBytes)),
-                                     static_cast<uint64_t>(handle.numbers()[mailbox::kInTtl])));
+                                     static_cast<uint64_t>(handle.numbers()[mailbox::kInTtl]),
+                                     static_cast<uint64_t>(handle.numbers()[mailbox::kInGrace]),
+                                     static_cast<uint32_t>(handle.numbers()[mailbox::kInExpected])));
   return nullptr;
 }
 

@@ -143,7 +143,15 @@ static_assert(sizeof(FleetBlock) == 16);
 // Payload of a lease and the start of the payload of an error.
 struct LeaseBody {
   uint64_t token;         // {thread slot 10, incarnation 20, counter 23}
-  uint64_t granted_over;  // version of the value at the grant; 0 = there was none
+  uint64_t granted_over;  // version of the value at the grant; 0 = there was none. Of an error: {failures 16, late until 48}
+
+  static LeaseBody OfError(uint64_t token, uint64_t late_until, uint32_t failures) {
+    return {token, uint64_t{failures & 0xffffu} << 48 | (late_until & ((uint64_t{1} << 48) - 1))};
+  }
+  // Until then also those who did not wait for the flight are told of it; in the clock of lives.
+  uint64_t late_until() const { return granted_over & ((uint64_t{1} << 48) - 1); }
+  // How many loads of the key failed in a row, this one included.
+  uint32_t failures() const { return static_cast<uint32_t>(granted_over >> 48); }
 };
 
 struct RunHead {

@@ -23,7 +23,8 @@ bool Table::IsLeaseLive(ThreadContext& t, const Scan& scan, uint32_t epoch, uint
 }
 
 Status Table::Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool force, uint64_t awaited,
-                      uint64_t* token, bool* fresh, std::string* error) {
+                      uint64_t* token, bool* fresh, std::string* error, bool heeds_late, uint32_t* failures,
+                      bool is_permit) {
   *fresh = false;
   // A dead holder's pending intents and segments are left to the reaper; only its leases are taken over here.
   RecordPlace place;
@@ -47,6 +48,7 @@ Status Table::Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool 
   }
   Status status = Status::kOk;
   bool took_over = false, announced = false, is_new_slot = false;
+  uint32_t failed_before = 0;
   auto decide = [&](Bucket& bucket, Scan& scan) -> Decision {
     const KeyState& k = scan.key;
     now = PreciseNowMs(t);
@@ -58,8 +60,9 @@ Status Table::Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool 
       status = Status::kMiss;
       return {};
     }
-    if (k.lease_slot >= 0 && k.lease.type == RecordType::kError && k.lease_body.token == awaited && awaited != 0 &&
-        now < k.lease.hard_ms) {
+    const bool has_error = k.lease_slot >= 0 && k.lease.type == RecordType::kError && now < k.lease.hard_ms;
+    const bool is_awaited = has_error && awaited != 0 && k.lease_body.token == awaited;
+    if (is_awaited || (has_error && heeds_late && k.lease.epoch == epoch && now < k.lease_body.late_until())) {
       uint32_t error_bytes = std::min(k.lease.value_bytes, k.lease_place.room - kHeaderBytes - key.size);
       error->resize(error_bytes > sizeof(LeaseBody) ? error_bytes - sizeof(LeaseBody) : 0);
       CopyShared(error->data(), k.lease_place.key() + key.size + sizeof(LeaseBody), error->size());
@@ -77,6 +80,7 @@ Status Table::Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool 
     }
     status = Status::kOk;
     took_over = k.lease_slot >= 0 && k.lease.type == RecordType::kLease;
+    failed_before = has_error && k.lease.epoch == epoch ? k.lease_body.failures() : 0;
     body.granted_over = k.value_slot >= 0 && (usable || k.lease_slot >= 0) ? k.value.version : 0;
     CopyShared(place.key() + key.size, &body, sizeof(body));
     // A version of its own is not needed: it must only not raise the bucket's.
@@ -95,7 +99,8 @@ Status Table::Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool 
       KILL_POINT(lease_granted);
       if (is_new_slot) SetFrequency(buckets_[bucket_index], outcome.decision.slot, 0);
       *token = body.token;
-      t.Count(Counter::loads);
+      if (failures != nullptr) *failures = failed_before;
+      if (!is_permit) t.Count(Counter::loads);
       if (took_over) t.Count(Counter::lease_takeovers);
       return Status::kOk;
     }
@@ -108,7 +113,9 @@ Status Table::Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool 
   }
   if (has_record) RollBackRecord(t, Queue::kLease, place);
   // A clear came between reading the epoch and the decision: the lease would have been dead on arrival.
-  if (status == Status::kLeaseLost) return Acquire(t, key, lease_ms, force, awaited, token, fresh, error);
+  if (status == Status::kLeaseLost) {
+    return Acquire(t, key, lease_ms, force, awaited, token, fresh, error, heeds_late, failures, is_permit);
+  }
   if (status == Status::kLeaseBusy) t.Count(Counter::lease_busy);
   return status;
 }
@@ -126,7 +133,7 @@ Status Table::Abandon(ThreadContext& t, const Key& key, uint64_t token) {
 }
 
 Status Table::Fail(ThreadContext& t, const Key& key, uint64_t token, const uint8_t* error, uint32_t bytes,
-                   uint64_t memo_ms) {
+                   uint64_t memo_ms, uint64_t late_ms, uint32_t failures) {
   t.Count(Counter::load_errors);
   uint32_t payload = static_cast<uint32_t>(sizeof(LeaseBody)) + bytes;
   RecordPlace place;
@@ -140,8 +147,9 @@ Status Table::Fail(ThreadContext& t, const Key& key, uint64_t token, const uint8
   header.type = RecordType::kError;
   header.ns = key.ns;
   header.epoch = EpochOf(key.ns);
-  header.hard_ms = PreciseNowMs(t) + std::max<uint64_t>(memo_ms, 1);
-  LeaseBody body{token, 0};
+  const uint64_t now = PreciseNowMs(t);
+  header.hard_ms = now + std::max<uint64_t>(memo_ms, 1);
+  const LeaseBody body = LeaseBody::OfError(token, late_ms == 0 ? 0 : now + late_ms, failures);
   StoreHeader(place.header, header);
   CopyShared(place.key(), key.bytes, key.size);
   CopyShared(place.key() + key.size, &body, sizeof(body));

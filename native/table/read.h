@@ -41,6 +41,7 @@ Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume con
       if (matches) {
         const bool has_life = (hit.header.hard_ms | hit.header.soft_ms) != 0;
         const uint64_t now = has_life ? NowMs(t) : 0;
+        hit.now = now;
         hit.is_stale = hit.header.soft_ms != kNever && now >= hit.header.soft_ms;
         if (!IsUsable(hit.header, EpochOf(key.ns), now)) {  // the epoch after the slot: see docs/concurrency.md
           status = Status::kMiss;

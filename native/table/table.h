@@ -105,13 +105,15 @@ class Table {
   uint32_t max_value_bytes() const;
 
   // ---- leases (lease.cc)
-  // kOk: granted. kLeaseBusy. kMiss with `fresh` set: a fresh value is there. kFlightFailed: `error` holds the
-  // awaited flight's bytes. kNoRoom.
+  // kOk: granted; `failures` is how many loads of the key failed in a row before, as far as that is remembered.
+  // kLeaseBusy. kMiss with `fresh` set: a fresh value is there. kFlightFailed: `error` holds the bytes of the awaited
+  // flight, or with `heeds_late` of the last one, while it is to be told to those who come late. kNoRoom.
   Status Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool force, uint64_t awaited, uint64_t* token,
-                 bool* fresh, std::string* error);
+                 bool* fresh, std::string* error, bool heeds_late = false, uint32_t* failures = nullptr,
+                 bool is_permit = false);
   Status Abandon(ThreadContext& t, const Key& key, uint64_t token);
   Status Fail(ThreadContext& t, const Key& key, uint64_t token, const uint8_t* error, uint32_t bytes,
-              uint64_t memo_ms);
+              uint64_t memo_ms, uint64_t late_ms = 0, uint32_t failures = 0);
   // Tells sleeping waiters of this key, if there are any. Call after the change that ended the lease.
   void NotifyLeaseEnd(const Key& key);
   void WakeAllWaiters();

@@ -44,6 +44,7 @@ struct Hit {
   uint32_t slot_id;     // bucket * 13 + slot
   uint32_t generation;  // of the record's segment
   bool is_stale;
+  uint64_t now;  // what the lives were judged by; 0 for a record that never ends
   // Set where header.fleet_bytes is not 0:
   bool is_doubtful;  // the block's doubt is not the region's, or the block leaves the segment
   FleetBlock fleet;

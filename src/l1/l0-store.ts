@@ -3,11 +3,14 @@
  *
  * The native side alone knows which record a place stands for, and which to give up; here are only the values.
  */
+import type { Notes } from '../wire/notes'
 import { EVICTED, L0_PENDING } from './mailbox'
 
 export class L0Store {
   /** Read directly on the hot path. */
   readonly values: unknown[]
+  /** By the same index, of values that have any. Made with the first one. */
+  #notes: (Notes | undefined)[] | undefined
   readonly #tags: Uint32Array
   readonly #words: Int32Array
 
@@ -18,8 +21,10 @@ export class L0Store {
   }
 
   /** Stores the value for which the native side just took the place, and then says so: no read finds it before. */
-  keep(index: number, value: unknown): void {
+  keep(index: number, value: unknown, notes?: Notes): void {
     this.values[index] = value
+    if (notes !== undefined) this.#notes ??= new Array(this.values.length).fill(undefined)
+    if (this.#notes !== undefined) this.#notes[index] = notes
     this.#tags[index]! &= ~L0_PENDING
   }
 
@@ -30,7 +35,12 @@ export class L0Store {
     words[EVICTED] = 0
   }
 
+  notesOf(index: number): Notes | undefined {
+    return this.#notes?.[index]
+  }
+
   clear(): void {
+    this.#notes = undefined
     this.values.fill(undefined)
   }
 }

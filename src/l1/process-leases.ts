@@ -18,9 +18,20 @@ interface Lease {
   isAwaited: boolean
 }
 
+interface LastFailure {
+  error: unknown
+  failures: number
+  /** Until then all who ask are told. */
+  lateUntilMs: number
+  /** Until then the count is kept. */
+  untilMs: number
+  epoch: number
+}
+
 export class ProcessLeases {
   readonly #leases = new Map<string, Lease>()
   readonly #failures = new Map<LeaseToken, { error: unknown; untilMs: number }>()
+  readonly #lastFailureById = new Map<string, LastFailure>()
   readonly #listeners = new Set<() => void>()
   #lastToken = 0
   #isNotifying = false
@@ -48,8 +59,9 @@ export class ProcessLeases {
     return lease !== undefined && lease.token === token && lease.epoch === epoch && lease.deadlineMs > nowMs
   }
 
-  /** Ends the key's lease, if it has one. */
+  /** Ends the key's lease, if it has one, and forgets its last failure. */
   end(id: string): void {
+    this.#lastFailureById.delete(id)
     const lease = this.#leases.get(id)
     if (lease === undefined) return
     this.#leases.delete(id)
@@ -70,6 +82,18 @@ export class ProcessLeases {
     return failure !== undefined && failure.untilMs > nowMs ? failure : undefined
   }
 
+  /** Comes after `end`. */
+  rememberLast(id: string, failure: LastFailure): void {
+    const [oldest] = this.#lastFailureById.keys()
+    if (this.#lastFailureById.size >= MAX_FAILURES && oldest !== undefined) this.#lastFailureById.delete(oldest)
+    this.#lastFailureById.set(id, failure)
+  }
+
+  lastFailure(id: string, epoch: number, nowMs: number): LastFailure | undefined {
+    const failure = this.#lastFailureById.get(id)
+    return failure !== undefined && failure.epoch === epoch && failure.untilMs > nowMs ? failure : undefined
+  }
+
   listen(listener: () => void): () => void {
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
@@ -88,6 +112,7 @@ export class ProcessLeases {
   close(): void {
     this.#leases.clear()
     this.#failures.clear()
+    this.#lastFailureById.clear()
     this.#listeners.clear()
   }
 

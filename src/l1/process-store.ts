@@ -27,6 +27,8 @@ export class ProcessStore {
   readonly leases = new ProcessLeases()
   readonly counters = { hits: 0, misses: 0, sets: 0, deletes: 0, evictions: 0, expirations: 0, loads: 0 }
   doubtfulCount = 0
+  /** Of the value read last. */
+  lastSoftEndMs = 0
   /** Never 0, as in the shared table. */
   doubt = 1
   #viewCount = 0

@@ -1,9 +1,10 @@
 /** One namespace of the process table. */
-import { type Encoded, decode, encode } from '../wire/codec'
+import { Codec, type Encoded, decode, encode } from '../wire/codec'
+import { readNotes } from '../wire/notes'
 import { checkKey, checkNamespaceName, namespacePath } from '../words/keys'
 import type { ProcessStore, StoredEntry } from './process-store'
 import type {
-  AcquireOptions, Acquired, Condition, Fleet, L1Entry, L1View, LeaseToken, Life, Settled,
+  AcquireOptions, Acquired, Condition, Fleet, L1Entry, L1View, LateFailure, LeaseToken, Life, Settled,
 } from './table'
 
 /** A mark is lane * 2^40 + position / 8. */
@@ -28,7 +29,14 @@ export class ProcessView implements L1View {
 
   get(key: string): unknown {
     const entry = this.#read(this.#id(key), true, false)
-    return entry === undefined ? undefined : decodeEntry(entry)
+    if (entry === undefined) return undefined
+    this.#store.lastSoftEndMs = entry.softEndMs
+    return decodeEntry(entry)
+  }
+
+  ttlLeftMs(): number {
+    const { lastSoftEndMs } = this.#store
+    return lastSoftEndMs === Number.POSITIVE_INFINITY ? lastSoftEndMs : Math.max(0, lastSoftEndMs - this.#store.nowMs())
   }
 
   peek(key: string): unknown {
@@ -36,8 +44,12 @@ export class ProcessView implements L1View {
     return entry === undefined || !this.#isFresh(entry) ? undefined : decodeEntry(entry)
   }
 
-  entry(key: string, options?: { doubtful?: boolean }): L1Entry | undefined {
-    const entry = this.#read(this.#id(key), false, options?.doubtful === true)
+  entry(key: string, options?: { doubtful?: boolean; quiet?: boolean }): L1Entry | undefined {
+    const id = this.#id(key)
+    const isDoubtfulToo = options?.doubtful === true
+    const found = options?.quiet === true ? this.#present(id, false) : undefined
+    const entry = options?.quiet !== true ? this.#read(id, false, isDoubtfulToo)
+      : found !== undefined && (isDoubtfulToo || !this.#store.isDoubtful(found)) ? found : undefined
     return entry === undefined ? undefined : this.#describe(entry)
   }
 
@@ -106,12 +118,14 @@ export class ProcessView implements L1View {
       if (entry !== undefined && this.#isFresh(entry)) return { state: 'hit', entry: this.#describe(entry) }
     }
     const epoch = this.#epoch()
+    const last = leases.lastFailure(id, epoch, nowMs)
+    if (options.heedsLate === true && last !== undefined && last.lateUntilMs > nowMs) return { state: 'failed', error: last.error }
     const busy = leases.awaitLive(id, epoch, nowMs)
     if (busy !== undefined) return { state: 'busy', lease: busy }
     const lease = leases.grant(id, epoch, nowMs, options.leaseMs)
     if (lease === undefined) return { state: 'unavailable' }
-    counters.loads++
-    return { state: 'granted', lease }
+    if (options.isPermit !== true) counters.loads++
+    return { state: 'granted', lease, failures: last?.failures ?? 0 }
   }
 
   publish(key: string, lease: LeaseToken, value: unknown, life: Life, fleet?: Fleet): number {
@@ -123,11 +137,16 @@ export class ProcessView implements L1View {
     return version
   }
 
-  fail(key: string, lease: LeaseToken, error: unknown, memoMs: number): void {
+  fail(key: string, lease: LeaseToken, error: unknown, memoMs: number, late?: LateFailure): void {
     const id = this.#id(key)
     if (!this.#holds(id, lease)) return
-    this.#store.leases.remember(lease, error, this.#store.nowMs(), memoMs)
-    this.#store.leases.end(id)
+    const nowMs = this.#store.nowMs()
+    const { leases } = this.#store
+    leases.remember(lease, error, nowMs, memoMs)
+    leases.end(id)
+    if (late === undefined) return
+    const { ms, failures } = late
+    leases.rememberLast(id, { error, failures, lateUntilMs: nowMs + ms, untilMs: nowMs + memoMs, epoch: this.#epoch() })
   }
 
   abandon(key: string, lease: LeaseToken): void {
@@ -277,6 +296,7 @@ export class ProcessView implements L1View {
       hardLeftMs: entry.hardEndMs === Number.POSITIVE_INFINITY ? Number.POSITIVE_INFINITY : Math.max(0, entry.hardEndMs - this.#store.nowMs()),
       tier: 'l1',
     }
+    if (entry.codec === Codec.noted) described.notes = readNotes(entry.payload as Uint8Array)
     const { fleet } = entry
     if (fleet !== undefined) {
       described.fleet = { version: fleet.version, mark: fleet.mark, isDoubtful: this.#store.isDoubtful(entry) }

@@ -1,5 +1,6 @@
 /** What one isolate holds of one shared table, used by all its views. */
 import { CacheError, type CacheErrorCode, ERROR_CODES } from '../words/errors'
+import type { Notes } from '../wire/notes'
 import type { L0Store } from './l0-store'
 import type { NativeTable } from './native'
 
@@ -13,6 +14,8 @@ export interface SharedIsolate {
   scratch: Buffer
   /** The addon's names for statuses. */
   readonly statuses: Record<string, number>
+  /** Of the value decoded last. */
+  notes: Notes | undefined
   isClosed: boolean
 }
 

@@ -79,6 +79,7 @@ export class SharedL1 implements L1Table {
       l0: new L0Store(new Uint32Array(tags, tagsAt, native.l0Capacity), words),
       scratch: Buffer.from(scratch),
       statuses: addon.statuses,
+      notes: undefined,
       isClosed: false,
     }
     this.path = native.path

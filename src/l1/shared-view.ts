@@ -1,6 +1,7 @@
 /** One namespace of the shared table: numbers through the mailbox, values through L0 or the scratch buffer. */
-import { decode, encode } from '../wire/codec'
+import { Codec, decode, encode } from '../wire/codec'
 import { decodeError, encodeError } from '../wire/error-codec'
+import { type Notes, readNotes } from '../wire/notes'
 import { CacheError } from '../words/errors'
 import { checkKey, checkNamespaceName, MAX_KEY_BYTES, namespacePath } from '../words/keys'
 import {
@@ -12,7 +13,7 @@ import type { NativeView } from './native'
 import { SharedFleet } from './shared-fleet'
 import { type SharedIsolate, callNative } from './shared-isolate'
 import type {
-  AcquireOptions, Acquired, Condition, Fleet, L1Entry, L1View, LeaseToken, Life, Settled,
+  AcquireOptions, Acquired, Condition, Fleet, L1Entry, L1View, LateFailure, LeaseToken, Life, Settled,
 } from './table'
 
 /** Makes an array of its arguments: one call natively, where an element at a time would be one each. */
@@ -55,12 +56,17 @@ export class SharedView implements L1View {
     return this.#finish(key, value, 0)
   }
 
+  ttlLeftMs(): number {
+    const leftMs = this.#numbers[SOFT_LEFT]!
+    return leftMs < 0 ? Number.POSITIVE_INFINITY : leftMs
+  }
+
   peek(key: string): unknown {
     return this.#read(key, QUIET)
   }
 
-  entry(key: string, options?: { doubtful?: boolean }): L1Entry | undefined {
-    const value = this.#read(key, options?.doubtful === true ? STALE_TOO | DOUBT_TOO : STALE_TOO)
+  entry(key: string, options?: { doubtful?: boolean; quiet?: boolean }): L1Entry | undefined {
+    const value = this.#read(key, STALE_TOO | (options?.doubtful === true ? DOUBT_TOO : 0) | (options?.quiet === true ? QUIET : 0))
     return value === undefined ? undefined : this.#describe(value)
   }
 
@@ -139,12 +145,12 @@ export class SharedView implements L1View {
   acquire(key: string, options: AcquireOptions): Acquired {
     for (;;) {
       this.#numbers[IN_LEASE_MS] = options.leaseMs
-      this.#words[IN_FORCE] = options.force ? 1 : 0
+      this.#words[IN_FORCE] = (options.force ? 1 : 0) | (options.heedsLate === true ? 2 : 0) | (options.isPermit === true ? 4 : 0)
       this.#numbers[IN_TOKEN] = options.awaited ?? 0
       this.#native.acquire(key)
       const status = this.#checked(key)
       const { statuses } = this.#shared
-      if (status === statuses['OK']) return { state: 'granted', lease: this.#numbers[TOKEN]! }
+      if (status === statuses['OK']) return { state: 'granted', lease: this.#numbers[TOKEN]!, failures: this.#words[FLAG]! }
       if (status === statuses['LEASE_BUSY']) return { state: 'busy', lease: this.#numbers[TOKEN]! }
       if (status === statuses['FLIGHT_FAILED']) {
         return { state: 'failed', error: decodeError(this.#shared.scratch.subarray(0, this.#words[LENGTH])) }
@@ -166,10 +172,12 @@ export class SharedView implements L1View {
     return version
   }
 
-  fail(key: string, lease: LeaseToken, error: unknown, memoMs: number): void {
+  fail(key: string, lease: LeaseToken, error: unknown, memoMs: number, late?: LateFailure): void {
     const bytes = encodeError(error)
     this.#numbers[IN_TOKEN] = lease
     this.#numbers[IN_TTL] = memoMs
+    this.#numbers[IN_GRACE] = late === undefined ? 0 : late.ms
+    this.#numbers[IN_EXPECTED] = late === undefined ? 0 : Math.min(late.failures, 0xffff)
     this.#native.fail(key, bytes)
     this.#checked(key)
   }
@@ -222,6 +230,7 @@ export class SharedView implements L1View {
 
   #read(key: string, flags: number): unknown {
     this.#words[IN_FLAGS] = flags
+    this.#shared.notes = undefined
     const value = this.#native.entry(key)
     const words = this.#words
     const found = words[STATUS]
@@ -267,14 +276,20 @@ export class SharedView implements L1View {
 
   #decode(index: number, at: number, bytes: number, codec: number): unknown {
     let value: unknown
+    let notes: Notes | undefined
     try {
-      value = decode(codec, this.#shared.scratch.subarray(at, at + bytes))
+      const payload = this.#shared.scratch.subarray(at, at + bytes)
+      value = decode(codec, payload)
+      if (codec === Codec.noted) notes = readNotes(payload)
     } catch (error) {
       // Bytes another version of the package wrote, or damage: absent for this reader.
       if (error instanceof CacheError && error.code === 'ERR_CACHE_PAYLOAD') return undefined
       throw error
     }
-    if (index >= 0 && value !== undefined) this.#shared.l0.keep(index, value)
+    this.#shared.notes = notes
+    // Bytes are the caller's own to change; a place taken for them is forgotten.
+    const isShareable = notes === undefined || !(value instanceof Uint8Array)
+    if (index >= 0 && value !== undefined && isShareable) this.#shared.l0.keep(index, value, notes)
     return value
   }
 
@@ -289,6 +304,9 @@ export class SharedView implements L1View {
       hardLeftMs: hardLeft < 0 ? Number.POSITIVE_INFINITY : hardLeft,
       tier: this.#words[STATUS] === IN_L0 ? 'l0' : 'l1',
     }
+    const { notes, l0 } = this.#shared
+    const noted = entry.tier === 'l0' ? l0.notesOf(this.#words[L0_INDEX]!) : notes
+    if (noted !== undefined) entry.notes = noted
     if (this.#words[FLEET] !== 0) entry.fleet = this.#fleet.take()
     return entry
   }

@@ -7,6 +7,8 @@
  * throws because of the state of the table, only because of misuse (bad key, closed table).
  */
 
+import type { Notes } from '../wire/notes'
+
 /** How long an entry lives, in milliseconds from now. */
 export interface Life {
   /** Soft life: until then the entry is fresh. 0 = for ever. */
@@ -26,6 +28,8 @@ export interface L1Entry {
   /** Milliseconds until it is gone, Infinity when it never is. */
   hardLeftMs: number
   tier: 'l0' | 'l1'
+  /** What was noted when it was stored (`EncodedValue.noted`). */
+  notes?: Notes
   /** What ties it to L2; absent for a value that was stored without `Fleet`. */
   fleet?: EntryFleet
 }
@@ -61,6 +65,13 @@ export type Condition =
   | { if: 'absent' }
   | { if: 'version'; version: number }
 
+/** What those who come after a failed load are told. */
+export interface LateFailure {
+  ms: number
+  /** Loads of the key that failed in a row, this one included. */
+  failures: number
+}
+
 /** Names one right to load one key. Opaque; unique for the life of the table. */
 export type LeaseToken = number
 
@@ -71,16 +82,20 @@ export interface AcquireOptions {
   force: boolean
   /** The flight this caller has been waiting for, if any: its failure is reported to it. */
   awaited?: LeaseToken
+  /** The last failure of the key is reported to this caller as well, for as long as `fail` said. */
+  heedsLate?: boolean
+  /** The lease stands for the right to run, not for a load: it is not counted. */
+  isPermit?: boolean
 }
 
 export type Acquired =
-  /** The caller loads, then calls `publish`, `fail` or `abandon`. */
-  | { state: 'granted'; lease: LeaseToken }
+  /** The caller loads, then calls `publish`, `fail` or `abandon`. `failures`: loads that failed in a row before, while that is remembered. */
+  | { state: 'granted'; lease: LeaseToken; failures: number }
   /** Somebody else loads. `onLeaseEnd` fires when that may have ended. */
   | { state: 'busy'; lease: LeaseToken }
   /** A fresh value is there. */
   | { state: 'hit'; entry: L1Entry }
-  /** The awaited flight failed; `error` is what its owner handed to `fail`. */
+  /** The awaited flight failed, or the last one and the caller heeds that; `error` is what its owner handed to `fail`. */
   | { state: 'failed'; error: unknown }
   /** No room for a lease: load, and do not publish. */
   | { state: 'unavailable' }
@@ -90,10 +105,12 @@ export interface L1View {
   readonly namespace: string
   /** The fresh value, decoded. A returned object may be shared with other readers of the isolate. */
   get(key: string): unknown
+  /** How long the value that `get` returned last is fresh yet; Infinity when that never ends. */
+  ttlLeftMs(): number
   /** As `get`, without counting and without keeping the entry warm. */
   peek(key: string): unknown
-  /** The entry, stale ones included; with `doubtful` also those that are misses to every other read. */
-  entry(key: string, options?: { doubtful?: boolean }): L1Entry | undefined
+  /** The entry, stale ones included; with `doubtful` also those that are misses to every other read, with `quiet` as `peek`. */
+  entry(key: string, options?: { doubtful?: boolean; quiet?: boolean }): L1Entry | undefined
   has(key: string): boolean
   /** One result per key, in order; `undefined` where missing. */
   getMany(keys: readonly string[]): unknown[]
@@ -116,8 +133,11 @@ export interface L1View {
    * or 0 when the lease was lost or the value finds no room. The value may be an `EncodedValue`.
    */
   publish(key: string, lease: LeaseToken, value: unknown, life: Life, fleet?: Fleet): number
-  /** Ends the lease and hands the error to those who wait for this flight. */
-  fail(key: string, lease: LeaseToken, error: unknown, memoMs: number): void
+  /**
+   * Ends the lease and hands the error to those who wait for this flight, and with `late` for `late.ms` to all who ask
+   * with `heedsLate`; `late.failures` is kept for `memoMs`. A set, delete or clear of the key forgets it.
+   */
+  fail(key: string, lease: LeaseToken, error: unknown, memoMs: number, late?: LateFailure): void
   /** Ends the lease without a result. */
   abandon(key: string, lease: LeaseToken): void
   /** Drops every entry of this namespace and of those below it, and ends their loads. O(1). */

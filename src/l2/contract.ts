@@ -85,6 +85,8 @@ export interface FarKey {
   nsEpoch: number
 }
 
+export type ClaimResult = { state: 'won' } | { state: 'taken'; leftMs: number } | FarFailure
+
 export interface FarReader {
   /** All reads of one tick share one round trip per node. */
   read(key: FarKey, deadlineMs: number): Promise<ReadResult>
@@ -92,6 +94,10 @@ export interface FarReader {
   readMany(keys: readonly FarKey[], deadlineMs: number): Promise<ReadResult[]>
   /** Asks for the envelope alone, and for the value only where the version differs. */
   revalidate(key: FarKey, version: number, deadlineMs: number): Promise<FarSame | ReadResult>
+  /** The right to load the key for all hosts, for `ms` at most. */
+  claim(key: FarKey, token: string, ms: number, deadlineMs: number): Promise<ClaimResult>
+  /** Gives a right back and tells everybody so. Never rejects. */
+  release(key: FarKey, token: string, origin: string, deadlineMs: number): Promise<void>
   stats(): Record<string, number>
   close(): Promise<void>
 }
@@ -207,6 +213,8 @@ export type LinkState = 'connecting' | 'connected' | 'lost'
 export interface FeedListener {
   /** In order within a partition, each at most once. */
   onChange(change: Change): void
+  /** Host `origin` has ended its load of the key for all hosts. */
+  onRelease?(namespace: string, key: string, origin: string): void
   /** `epoch` is the namespace's own. 'state': told at start, nothing was cleared just now. 'reset': the control partition began anew. */
   onClear(namespace: string, epoch: number, why: 'clear' | 'state' | 'reset'): void
   /** Nothing known of the partition (-1: of any) before this moment may be trusted. */

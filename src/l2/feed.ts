@@ -16,7 +16,7 @@ import { monotonicMs, ServerClock } from './clock'
 import type { FarConfig, Feed, FeedListener, FeedOptions, LinkState, Positions } from './contract'
 import { CONTROL_PARTITION } from './contract'
 import { denied, Failure, isUnnamedDenial } from './driver-errors'
-import { decodeMessage, encodeHeartbeat } from './message'
+import { decodeMessage, encodeHeartbeat, type Release } from './message'
 import { Names } from './names'
 import { Nodes } from './nodes'
 import { missingPermissions } from './permissions'
@@ -142,7 +142,12 @@ export class RedisFeed implements Feed {
     const message = decodeMessage(bytes, this.#options.skipsOwn === true ? this.#options.origin : undefined)
     if (message === undefined) this.#counts.garbled++
     else if (message.partition === -1) this.#heartbeatIsBack(message as { origin: string; counter: number })
+    else if (message.partition === -2) this.#released(message as Release)
     else if (!this.#sequencer.accept(message as Parameters<Sequencer['accept']>[0])) this.#mark([message.partition])
+  }
+
+  #released({ namespace, key, origin }: Release): void {
+    this.#listener.onRelease?.(namespace, key, origin)
   }
 
   // ---- heartbeat

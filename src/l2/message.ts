@@ -5,6 +5,7 @@
  *   begins = 1: the first message of this epoch, nothing came before it
  *   a clear is (5, namespace, new epoch); (0, '') is an operation that changed nothing
  *   [-1, origin, counter]                                                      a heartbeat
+ *   [-2, origin, suffix]                         a load for all hosts has ended (not in the log)
  *
  * Bytes come from a server that is not trusted: what is not exactly such an array is undefined.
  */
@@ -37,19 +38,30 @@ export interface Heartbeat {
   counter: number
 }
 
+export interface Release {
+  partition: -2
+  origin: string
+  namespace: string
+  key: string
+}
+
+export function encodeRelease(origin: string, suffix: string): Buffer {
+  return Buffer.from(encode([-2, origin, suffix]).payload as Uint8Array)
+}
+
 export function encodeHeartbeat(origin: string, counter: number): Buffer {
   return Buffer.from(encode([-1, origin, counter]).payload as Uint8Array)
 }
 
 /** Never throws. Of what `own` wrote to partitions of keys only the head is read: such messages have no events. */
-export function decodeMessage(bytes: Uint8Array, own?: string): Message | Heartbeat | undefined {
+export function decodeMessage(bytes: Uint8Array, own?: string): Message | Heartbeat | Release | undefined {
   if (bytes.length > MAX_MESSAGE_BYTES) return undefined
   const head = own === undefined ? undefined : ownHead(bytes, own)
   if (head !== undefined) return head
   try {
     const parts = decode(Codec.msgpack, bytes)
     if (!Array.isArray(parts)) return undefined
-    return parts[0] === -1 ? heartbeat(parts) : message(parts)
+    return parts[0] === -1 ? heartbeat(parts) : parts[0] === -2 ? release(parts) : message(parts)
   } catch {
     return undefined
   }
@@ -119,6 +131,11 @@ class HeadReader {
 
 function heartbeat([, origin, counter]: unknown[]): Heartbeat | undefined {
   return typeof origin === 'string' && typeof counter === 'number' ? { partition: -1, origin, counter } : undefined
+}
+
+function release([, origin, suffix]: unknown[]): Release | undefined {
+  const names = typeof suffix === 'string' ? splitSuffix(suffix) : undefined
+  return typeof origin === 'string' && names !== undefined ? { partition: -2, origin, ...names } : undefined
 }
 
 function message(parts: unknown[]): Message | undefined {

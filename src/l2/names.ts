@@ -6,6 +6,8 @@
  *                                       operation of that host and its answers; in partition 256
  *                                       also |<namespace> = fleet epoch of the namespace
  *   sc1:{shop.17}:l                     stream: log of messages, entry id = <last sequence>-0
+ *   sc1:{shop.17}:f<epoch>|<namespace>|<key>   claim of a load for all hosts (claims.ts); the sum of
+ *                                       the namespace's fleet epochs is in its name
  *   sc1:{shop}:m                        channel of the cache
  *
  * A namespace path has no '|', so the first one after it ends it: no two pairs share a name. All
@@ -85,6 +87,10 @@ export class Names {
 
   data(partition: number, suffix: string): string {
     return `${this.#stems[partition]!}d|${suffix}`
+  }
+
+  claim(partition: number, suffix: string, nsEpoch: number): string {
+    return `${this.#stems[partition]!}f${nsEpoch}|${suffix}`
   }
 
   /** What the names of a partition's data begin with, as bytes. */

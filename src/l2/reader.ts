@@ -2,7 +2,8 @@
  * Reads of one process: everything asked for in one tick is one write per node. On a single server
  * that is one MGET for the values and a GETRANGE per envelope; on a cluster one MGET per slot group.
  */
-import type { FarConfig, FarFailure, FarKey, FarReader, FarSame, ReadResult } from './contract'
+import { Claims } from './claims'
+import type { ClaimResult, FarConfig, FarFailure, FarKey, FarReader, FarSame, ReadResult } from './contract'
 import { CONTROL_PARTITION } from './contract'
 import { ServerClock } from './clock'
 import { busy, Failure, garbled, timeout } from './driver-errors'
@@ -39,6 +40,7 @@ export class Reader implements FarReader {
   readonly #nodes: Nodes
   readonly #isOwner: boolean
   readonly #names: Names
+  readonly #claims: Claims
   readonly #clock: ServerClock
   readonly #maxKeys: number
   readonly #maxWaiting: number
@@ -56,6 +58,7 @@ export class Reader implements FarReader {
     this.#nodes = nodes ?? new Nodes(config)
     this.#clock = clock
     this.#names = new Names(config.cache, config.prefix)
+    this.#claims = new Claims(this.#nodes, this.#names)
     this.#maxKeys = options.maxKeys ?? MAX_KEYS
     this.#maxWaiting = options.maxWaiting ?? MAX_WAITING
     this.#maxValueBytes = config.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES
@@ -72,6 +75,14 @@ export class Reader implements FarReader {
 
   revalidate(key: FarKey, version: number, deadlineMs: number): Promise<FarSame | ReadResult> {
     return this.#enqueue(key, version, deadlineMs)
+  }
+
+  claim(key: FarKey, token: string, ms: number, deadlineMs: number): Promise<ClaimResult> {
+    return this.#claims.claim(key, token, ms, deadlineMs)
+  }
+
+  release(key: FarKey, token: string, origin: string, deadlineMs: number): Promise<void> {
+    return this.#claims.release(key, token, origin, deadlineMs)
   }
 
   stats(): Record<string, number> {

@@ -58,6 +58,13 @@ export class Applier implements FeedListener {
     this.counters.deferred++
   }
 
+  onRelease(namespace: string, key: string, origin: string): void {
+    if (origin === this.#journal.hostId) return
+    const view = viewAt(this.#table, namespace)
+    // Ends the lease of whoever waits here to load it, and nothing else: what is not fresh stays as it is.
+    if (!view.has(key)) view.expire(key)
+  }
+
   /** `version`: what Redis gave a write of this host, 0 where it took another's. Called after the journal knows that it is settled. */
   onOwnAnswer(namespace: string, key: string, version: number): void {
     this.#options.onVersion?.(namespace, key, version)

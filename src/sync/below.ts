@@ -1,5 +1,6 @@
 /** What flights ask of the tiers below the table. Contract only: `far-tier.ts` fulfils it with Redis. */
 import type { L1View, LeaseToken, Life } from '../l1/table'
+import type { Notes } from '../wire/notes'
 
 /** A key somebody wants, and the terms it is wanted under. */
 export interface Wish {
@@ -26,10 +27,23 @@ export interface Missed {
   base: number | undefined | Promise<number | undefined>
   /** The table's doubt before anything was read or loaded. */
   doubt: number
-  stale?: { value: unknown; hardLeftMs: number }
+  stale?: { value: unknown; notes?: Notes | undefined; hardLeftMs: number }
+}
+
+/** 'alone': nobody can tell who else loads. */
+export type Claim = { state: 'won' | 'alone' } | { state: 'taken'; leftMs: number }
+
+/** Which host loads a key for all of them. */
+export interface FleetClaims {
+  /** The right to load, for `ms` at most. Never rejects; keeps its deadline. */
+  claim(wish: TimedWish, lease: LeaseToken, ms: number): Promise<Claim>
+  /** Gives back what the lease's holder has claimed, once its value is below. */
+  release(lease: LeaseToken): void
 }
 
 export interface Below {
+  /** Absent: there is no fleet. */
+  readonly claims?: FleetClaims
   /** Until when the wish may wait because of the tiers below. */
   deadlineOf(wish: TimedWish): number
   /** Looks for the key on behalf of the lease's holder. Never rejects because of a tier; keeps the deadline. */

@@ -5,12 +5,14 @@
  */
 import type { Journal, PendingWrite } from '../journal/contract'
 import type { L1Entry, L1Table, LeaseToken, Life } from '../l1/table'
-import type { FarFailure, FarHit, FarReader, FarSame, ReadResult } from '../l2/contract'
-import { decode, EncodedValue } from '../wire/codec'
+import type { FarFailure, FarHit, FarKey, FarReader, FarSame, ReadResult } from '../l2/contract'
+import { Codec, decode, EncodedValue } from '../wire/codec'
+import { type Notes, readNotes, withoutCap } from '../wire/notes'
 import { CacheError } from '../words/errors'
 import type { Below, Found, Missed, TimedWish, Wish } from './below'
+import { Claimer } from './fleet-claims'
 import { FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
-import { isOfMark, versionOfEntry } from './versions'
+import { isOfMark, markOf, versionOfEntry } from './versions'
 
 export interface FarSettings {
   softTimeoutMs: number
@@ -33,12 +35,14 @@ export class FarTier implements Below {
   readonly #journal: Journal
   readonly #reader: FarReader
   readonly #settings: FarSettings
+  readonly claims: Claimer
 
   constructor(table: L1Table, journal: Journal, reader: FarReader, settings: FarSettings) {
     this.#table = table
     this.#journal = journal
     this.#reader = reader
     this.#settings = settings
+    this.claims = new Claimer(journal, reader, settings.hardTimeoutMs, (wish) => this.#keyOf(wish))
   }
 
   deadlineOf({ view, key, terms, startMs }: TimedWish): number {
@@ -76,7 +80,7 @@ export class FarTier implements Below {
     if (result.state !== 'hit') return { state: 'miss', base: result.state === 'miss' ? result.base : undefined, doubt }
     const hit = hitOf(result)
     if (hit.isStale) {
-      return { state: 'miss', base: result.version, doubt, stale: { value: decoded(hit.value), hardLeftMs: result.hardLeftMs } }
+      return { state: 'miss', base: result.version, doubt, stale: { value: decoded(hit.value), notes: notesOf(hit.value), hardLeftMs: result.hardLeftMs } }
     }
     const value = decoded(hit.value)
     const stored = unlessClosed(() => view.publish(key, lease, hit.value, hit.life, { version: result.version, doubt }))
@@ -135,7 +139,8 @@ export class FarTier implements Below {
 
   /**
    * What a forced load that begins now may be stored over: the version the table has, or else the one Redis tells while
-   * the loader runs, if the host had heard of it before: a later one may be newer than what is loaded.
+   * the loader runs, if it is of the write that the table shows or the host had heard of it before: any other may be newer
+   * than what is loaded.
    */
   #baseNow(wish: TimedWish, held: L1Entry | undefined): number | Promise<number | undefined> {
     const known = held === undefined ? undefined : versionOfEntry(this.#journal, held)
@@ -143,10 +148,19 @@ export class FarTier implements Below {
     const partition = this.#partitionOf(wish)
     const { seqs, epochs } = this.#journal.knownPositions()
     const heard = epochs[partition]! > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0
-    return this.#ask(wish, wish.startMs + this.#settings.hardTimeoutMs, 0).then((result) => {
+    const deadlineMs = wish.startMs + this.#settings.hardTimeoutMs
+    return this.#ask(wish, deadlineMs, 0).then(async (result) => {
       const base = result.state === 'hit' ? result.version : result.state === 'miss' ? result.base : undefined
-      return base !== undefined && base <= heard ? base : undefined
+      if (base === undefined || base <= heard) return base
+      return known !== undefined && (await this.#versionOf(markOf(known), deadlineMs)) === base ? base : undefined
     })
+  }
+
+  /** What Redis gave a write of this host that it has, as far as is told soon. */
+  async #versionOf(mark: number, deadlineMs: number): Promise<number | undefined> {
+    await this.#journal.settled(mark, Math.min(deadlineMs, performance.now() + this.#settings.softTimeoutMs))
+    const answer = this.#journal.answerOf(mark)
+    return answer?.result === 'stored' ? answer.version : undefined
   }
 
   async #passing(wish: TimedWish, lease: LeaseToken, doubt: number): Promise<Found | Missed> {
@@ -170,9 +184,13 @@ export class FarTier implements Below {
   #ask(wish: Wish, deadlineMs: number, known: number): Promise<ReadResult | FarSame> {
     // Whoever waited for another's flight may have no time left.
     if (performance.now() >= deadlineMs) return Promise.resolve(TOO_LATE)
-    const { view, key } = wish
-    const ask = { namespace: view.namespace, key, partition: this.#partitionOf(wish), nsEpoch: view.fleetEpoch() }
+    const ask = this.#keyOf(wish)
     return known > 0 ? this.#reader.revalidate(ask, known, deadlineMs) : this.#reader.read(ask, deadlineMs)
+  }
+
+  #keyOf(wish: Wish): FarKey {
+    const { view, key } = wish
+    return { namespace: view.namespace, key, partition: this.#partitionOf(wish), nsEpoch: view.fleetEpoch() }
   }
 
   #partitionOf({ view, key, terms }: Wish): number {
@@ -201,7 +219,8 @@ function hitOf(result: FarHit): Hit {
   const life = softLeftMs === Number.POSITIVE_INFINITY
     ? { ttlMs: 0, graceMs: 0 }
     : { ttlMs: softLeftMs, graceMs: hardLeftMs === Number.POSITIVE_INFINITY ? MAX_GRACE_MS : Math.max(0, hardLeftMs - softLeftMs) }
-  return { value: new EncodedValue(result.codec, result.payload), life, isStale: softLeftMs <= 0 }
+  const payload = result.codec === Codec.noted ? withoutCap(result.payload) : result.payload
+  return { value: new EncodedValue(result.codec, payload), life, isStale: softLeftMs <= 0 }
 }
 
 /** Of a version: sequence * 1024 + salt. */
@@ -210,6 +229,10 @@ const MAX_GRACE_MS = 365 * 86_400_000
 
 function decoded(value: EncodedValue): unknown {
   return decode(value.codec, value.payload as Uint8Array)
+}
+
+function notesOf({ codec, payload }: EncodedValue): Notes | undefined {
+  return codec === Codec.noted ? readNotes(payload as Uint8Array) : undefined
 }
 
 /** The life an entry has in Redis. */

@@ -48,14 +48,16 @@ export class FarWrites {
    * unchanged; where Redis or the disk is waited for with ERR_CACHE_L2_TIMEOUT or ERR_CACHE_DISK: then the write stays on
    * its way.
    */
-  set(view: L1View, key: string, value: unknown, terms: WriteTerms, deadlineMs = this.#deadlineOf(terms)): Promise<number> {
+  set(view: L1View, key: string, value: unknown, terms: WriteTerms, life = terms.life, deadlineMs = this.#deadlineOf(terms)): Promise<number> {
     checkKey(key)
     const encoded = EncodedValue.of(value)
-    if (terms.condition?.if === 'version' && isOfMark(terms.condition.version)) return this.#setOver(view, key, encoded, terms, markOf(terms.condition.version))
+    if (terms.condition?.if === 'version' && isOfMark(terms.condition.version)) {
+      return this.#setOver(view, key, encoded, terms, life, markOf(terms.condition.version))
+    }
     const isConditional = terms.condition !== undefined || (terms.sourceVersion ?? 0) > 0
     const record: JournalWrite = {
       op: SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
-      life: capped(terms.life, this.#settings.ttlMs), condition: conditionOf(terms.condition), expected: expectedOf(terms.condition),
+      life: capped(life, this.#settings.ttlMs), condition: conditionOf(terms.condition), expected: expectedOf(terms.condition),
       sourceVersion: terms.sourceVersion ?? 0,
     }
     if (isConditional || terms.writeMode === 'around') {
@@ -65,7 +67,7 @@ export class FarWrites {
         return { order: hostOrder(version, DELETE), result: 0 }
       }, encoded, deadlineMs).then((accepted) => this.#confirmed(accepted, true))
     }
-    const put = (fleet: Fleet): Applied<number> => this.#put(view, key, encoded, terms.life, undefined, fleet)
+    const put = (fleet: Fleet): Applied<number> => this.#put(view, key, encoded, life, undefined, fleet)
     if (terms.durability === 'disk') encoded.detach()
     if (!isAwaited(terms)) {
       // By far the most common: there is room, and nothing to wait for.
@@ -78,7 +80,7 @@ export class FarWrites {
   }
 
   /** Over a write of this host that was not answered when its version was asked for. */
-  async #setOver(view: L1View, key: string, encoded: EncodedValue, terms: WriteTerms, mark: number): Promise<number> {
+  async #setOver(view: L1View, key: string, encoded: EncodedValue, terms: WriteTerms, life: Life, mark: number): Promise<number> {
     encoded.detach()
     const { hardTimeoutMs } = this.#settings
     const deadlineMs = performance.now() + hardTimeoutMs
@@ -90,7 +92,7 @@ export class FarWrites {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', 'what Redis made of the write that ifVersion names is no longer known: ask getEntry again. Nothing was written.')
     }
     if (answer.result !== 'stored') return 0
-    return this.set(view, key, encoded, { ...terms, condition: { if: 'version', version: answer.version } }, deadlineMs)
+    return this.set(view, key, encoded, { ...terms, condition: { if: 'version', version: answer.version } }, life, deadlineMs)
   }
 
   /** Writes again what Redis had refused, as a write of now. False for what was not kept whole, or whose life is over. */
@@ -142,7 +144,7 @@ export class FarWrites {
       const entry = view.entry(key)
       if (entry === undefined) return false
       const life = lifeOf(entry.hardLeftMs, entry.ttlLeftMs)
-      const encoded = EncodedValue.of(entry.value)
+      const encoded = entry.notes === undefined ? EncodedValue.of(entry.value) : EncodedValue.noted(entry.value, entry.notes)
       const record: JournalWrite = {
         op: SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
         life: capped(life, this.#settings.ttlMs), condition: ALWAYS, expected: 0, sourceVersion: 0,

@@ -13,53 +13,40 @@
  * nothing. Nor does anybody wait for a second flight longer than the tier below may take: one flight
  * after another may wait in vain for a tier that does not answer.
  */
-import type { L1Table, LeaseToken } from '../l1/table'
-import { CacheError } from '../words/errors'
-import type { Below, Missed, TimedWish, Wish } from './below'
+import type { Acquired, L1Table, LeaseToken } from '../l1/table'
+import type { Below } from './below'
+import { Bulkhead } from './bulkhead'
+import { patiently, timedOut } from './deadlines'
+import { Flight, type LoadCall, type LoadTools, runAlone, staleEntry, type TimedCall, unlessClosed } from './flight'
 import { LeaseWaiters } from './lease-waiters'
+import type { Ahead } from './refresh'
 
-/** How long the error of a flight is kept for those who wait for it in other processes. */
-const ERROR_MEMO_MS = 1_000
-
-/** How long a failed load keeps others from trying again while there is a stale value to serve. */
-const GRACE_BACKOFF_MS = 1_000
-const HOLD_LOOK_MS = 50
-
-/** What a loader is told. */
-export interface LoadContext {
-  key: string
-}
-
-export type Loader = (context: LoadContext) => unknown
-
-/** One caller's wish to load. */
-export interface LoadCall extends Wish {
-  /** Absent: only the tiers are asked, and a miss is `undefined`. */
-  loader?: Loader
-}
-
-type TimedCall = LoadCall & TimedWish
-
-interface Flight {
-  promise: Promise<unknown>
-  leaseEndMs: number
-  call: LoadCall
-}
+/** The load's own deadline comes before that of its caller, who can then try again at once. */
+const LOAD_FIRST_MS = 5
 
 export class Flights {
   /** Loads that run in this isolate. */
   readonly #flightByLease = new Map<LeaseToken, Flight>()
   /** What all callers of this isolate who found a lease taken wait for. */
   readonly #followerByLease = new Map<LeaseToken, Promise<unknown>>()
-  readonly #heldBack = new Map<NodeJS.Timeout, () => void>()
   readonly #waiters: LeaseWaiters
   readonly #table: L1Table
   readonly #below: Below | undefined
+  readonly #tools: LoadTools
 
   constructor(table: L1Table, below?: Below) {
     this.#table = table
     this.#below = below
     this.#waiters = new LeaseWaiters(table)
+    this.#tools = {
+      table, below, bulkhead: new Bulkhead(this.#waiters),
+      whenEnded: (call, lease, untilMs) => this.#whenEnded(call, lease, untilMs),
+    }
+  }
+
+  /** The clock of lives. */
+  nowMs(): number {
+    return this.#table.nowMs()
   }
 
   /**
@@ -69,33 +56,59 @@ export class Flights {
   load(wish: LoadCall): Promise<unknown> {
     const { view, key, terms } = wish
     const call: TimedCall = { ...wish, startMs: performance.now() }
-    const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: terms.forceFresh })
+    return this.#ask(call, view.acquire(key, { leaseMs: terms.leaseMs, force: terms.forceFresh, heedsLate: !terms.forceFresh }))
+  }
+
+  #ask(call: TimedCall, acquired: Acquired): Promise<unknown> {
     switch (acquired.state) {
       case 'hit':
         return Promise.resolve(acquired.entry.value)
       case 'granted':
-        return this.#own(call, acquired.lease)
+        return this.#serve(call, this.#own(call, acquired))
       case 'busy':
         return this.#join(call, acquired.lease)
       case 'failed':
-        return Promise.reject(acquired.error)
+        return this.#afterFailure(call, acquired.error)
       case 'unavailable':
         return this.#alone(call)
     }
+  }
+
+  /** What a load that failed means for who comes later: with grace the stale value, else the error. */
+  #afterFailure(call: TimedCall, error: unknown): Promise<unknown> {
+    const { view, key, terms } = call
+    if (terms.forceFresh || terms.life.graceMs === 0) return Promise.reject(error)
+    const stale = view.entry(key)
+    if (stale !== undefined) return Promise.resolve(stale.value)
+    // The stale value has come into doubt since: nobody may serve it before the tier below was asked.
+    const isDoubtful = view.entry(key, { quiet: true, doubtful: true }) !== undefined
+    return isDoubtful ? this.#ask(call, view.acquire(key, { leaseMs: terms.leaseMs, force: false })) : Promise.reject(error)
+  }
+
+  /** Loads a value that is fresh yet, if that is due and nobody does; nobody waits, and a failure is told to nobody. */
+  refresh(call: LoadCall, ahead: Ahead): void {
+    const { view, key, terms } = call
+    const entry = view.entry(key, { quiet: true })
+    if (entry === undefined || !ahead.isDue(entry)) return
+    const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: true, heedsLate: true })
+    if (acquired.state !== 'granted') return
+    if (view.entry(key, { quiet: true })?.version !== entry.version) return view.abandon(key, acquired.lease)
+    this.#own({ ...call, terms: { ...terms, forceFresh: true }, startMs: performance.now() }, acquired, true).promise.catch(() => {})
   }
 
   /**
    * The fresh value of the key in the table or below it, or undefined; nothing is loaded. Waits for
    * a flight of somebody else no longer than `patienceMs`, and then asks below without storing.
    */
-  async read({ view, key, terms }: Wish, patienceMs: number): Promise<unknown> {
-    const wish: TimedWish = { view, key, terms, startMs: performance.now() }
+  async read({ view, key, terms }: LoadCall, patienceMs: number): Promise<unknown> {
+    const wish: TimedCall = { view, key, terms, startMs: performance.now() }
     const waiter = this.#waiters.enter(patienceMs)
     try {
       for (;;) {
-        const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: false })
+        // Heeding failures: a lease would end the memory of them.
+        const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: false, heedsLate: true })
         if (acquired.state === 'hit') return acquired.entry.value
-        if (acquired.state === 'granted') return await this.#own(wish, acquired.lease)
+        if (acquired.state === 'granted') return await this.#own(wish, acquired).promise
         if (acquired.state !== 'busy' || waiter.isOverdue) return await this.#below?.peek(wish)
         await waiter.nextChance()
       }
@@ -110,90 +123,55 @@ export class Flights {
    */
   close(): void {
     for (const [lease, { call }] of this.#flightByLease) unlessClosed(() => call.view.abandon(call.key, lease))
-    for (const [timer, release] of this.#heldBack) {
-      clearInterval(timer)
-      release()
-    }
     this.#waiters.close()
   }
 
-  #own(call: TimedCall, lease: LeaseToken): Promise<unknown> {
-    const promise = this.#fly(call, lease)
-    this.#flightByLease.set(lease, { promise, leaseEndMs: performance.now() + call.terms.leaseMs, call })
-    return promise
+  #own(call: TimedCall, grant: Extract<Acquired, { state: 'granted' }>, isRefresh = false): Flight {
+    const flight = new Flight(this.#tools, call, grant, isRefresh)
+    this.#flightByLease.set(grant.lease, flight)
+    const forget = (): void => void this.#flightByLease.delete(grant.lease)
+    flight.promise.then(forget, forget)
+    return flight
   }
 
-  async #fly(call: TimedCall, lease: LeaseToken): Promise<unknown> {
-    const { view, key, loader, terms } = call
-    let missed: Missed = NOTHING_BELOW
+  /** The flight's outcome, as long as the caller is willing to wait for it. */
+  #serve(call: TimedCall, flight: Flight): Promise<unknown> {
+    const { key, terms } = call
+    const softMs = terms.forceFresh ? Number.POSITIVE_INFINITY : terms.timeoutMs
+    const instead = (): { value: unknown } | undefined => unlessClosed(() => flight.stale())
+    return patiently(flight.promise, key, { softMs, hardMs: terms.hardTimeoutMs + LOAD_FIRST_MS, instead, onInstead: (look) => flight.onStale(look) })
+  }
+
+  async #whenEnded(call: TimedCall, lease: LeaseToken, untilMs: number): Promise<{ value: unknown } | undefined> {
+    const { view, key, terms } = call
+    const waiter = this.#waiters.enter(untilMs - performance.now())
     try {
-      if (this.#below !== undefined) {
-        const fetched = await this.#below.fetch(call, lease)
-        if (fetched.state === 'value') return fetched.value
-        missed = fetched
+      for (;;) {
+        const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: terms.forceFresh })
+        if (acquired.state === 'hit') return { value: acquired.entry.value }
+        if (acquired.state === 'granted') return { value: await this.#own(call, acquired).promise }
+        if (acquired.state !== 'busy') return { value: await this.#alone(call) }
+        if (acquired.lease !== lease) return { value: await this.#wait(call, acquired.lease) }
+        if (waiter.isOverdue) return undefined
+        await waiter.nextChance()
       }
-      if (loader === undefined) {
-        unlessClosed(() => view.abandon(key, lease))
-        return undefined
-      }
-      const startMs = performance.now()
-      const value = await run(loader, key)
-      this.#table.recordLoad(performance.now() - startMs)
-      const stored = unlessClosed(() => {
-        if (value === undefined) view.abandon(key, lease)
-        else if (this.#below === undefined) view.publish(key, lease, value, terms.life)
-        else return this.#below.fill(call, lease, value, missed)
-      })
-      if (stored !== undefined) await stored
-      return value
-    } catch (error) {
-      const fail = (): void => unlessClosed(() => view.fail(key, lease, error, ERROR_MEMO_MS))
-      const stale = unlessClosed(() => staleEntry(call))
-      if (stale !== undefined) {
-        this.#holdBack(fail)
-        return stale.value
-      }
-      if (missed.stale !== undefined && terms.life.graceMs > 0) {
-        const { value, hardLeftMs } = missed.stale
-        const life = { ttlMs: Math.min(GRACE_BACKOFF_MS, hardLeftMs), graceMs: Math.max(0, hardLeftMs - GRACE_BACKOFF_MS) }
-        unlessClosed(() => view.publish(key, lease, value, life))
-        return value
-      }
-      fail()
-      throw error
     } finally {
-      this.#flightByLease.delete(lease)
+      waiter.leave()
     }
   }
 
   /** A run nobody shares and whose result is stored nowhere. */
   async #alone(call: TimedCall): Promise<unknown> {
-    const { key, loader, terms } = call
-    const found = terms.forceFresh ? undefined : await this.#below?.peek(call)
-    return found !== undefined || loader === undefined ? found : run(loader, key)
-  }
-
-  /**
-   * Keeps the lease for a while, so that the whole host serves the stale value and leaves the source alone; not when the
-   * value comes into doubt, because then nobody may serve it and all would wait.
-   */
-  #holdBack(endLease: () => void): void {
-    const endMs = performance.now() + GRACE_BACKOFF_MS
-    const doubt = this.#table.doubt()
-    const release = (): void => {
-      clearInterval(timer)
-      this.#heldBack.delete(timer)
-      endLease()
-    }
-    const look = (): void => {
-      if (performance.now() >= endMs || unlessClosed(() => this.#table.doubt()) !== doubt) release()
-    }
-    const timer = setInterval(look, HOLD_LOOK_MS).unref()
-    this.#heldBack.set(timer, release)
+    const found = call.terms.forceFresh ? undefined : await this.#below?.peek(call)
+    return found !== undefined || call.loader === undefined ? found : runAlone(call, call.loader)
   }
 
   #join(call: TimedCall, lease: LeaseToken): Promise<unknown> {
-    if (call.terms.forceFresh) return this.#wait(call, lease)
+    const { key, terms } = call
+    const hardMs = terms.hardTimeoutMs
+    if (terms.forceFresh) {
+      return patiently(this.#wait(call, lease, hardMs), key, { softMs: Number.POSITIVE_INFINITY, hardMs, instead: () => undefined })
+    }
     const stale = staleEntry(call)
     if (stale !== undefined) return Promise.resolve(stale.value)
     let follower = this.#followerByLease.get(lease)
@@ -201,21 +179,23 @@ export class Flights {
       follower = this.#follow(call, lease)
       this.#followerByLease.set(lease, follower)
     }
-    return follower
+    return patiently(follower, key, { softMs: Number.POSITIVE_INFINITY, hardMs, instead: () => unlessClosed(() => staleEntry(call)) })
   }
 
   async #follow(call: TimedCall, lease: LeaseToken): Promise<unknown> {
+    const isOthers = !this.#flightByLease.has(lease)
     try {
-      return await this.#wait(call, lease)
+      return await (isOthers && call.terms.singleFlight === 'process' ? this.#alone(call) : this.#wait(call, lease))
     } finally {
       this.#followerByLease.delete(lease)
     }
   }
 
-  /** Waits until the load of `first` has a result, and takes over when it ends without one. */
-  async #wait(call: TimedCall, first: LeaseToken): Promise<unknown> {
+  /** Waits until the load of `first` has a result, and takes over when it ends without one, if that is within `hardMs`. */
+  async #wait(call: TimedCall, first: LeaseToken, hardMs = Number.POSITIVE_INFINITY): Promise<unknown> {
     const { view, key, terms } = call
-    const waiter = this.#waiters.enter(terms.leaseMs * (2 + Math.random()))
+    const patienceMs = terms.leaseMs * (2 + Math.random())
+    const waiter = this.#waiters.enter(Math.min(patienceMs, hardMs))
     let lease = first
     // A forced caller wants a load that began after its call: the end of the first flight is only
     // the moment to ask again, the result of any later one will do.
@@ -223,15 +203,15 @@ export class Flights {
     try {
       while (!waiter.isOverdue) {
         const awaited = force ? {} : { awaited: lease }
-        const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force, ...awaited })
+        const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force, heedsLate: !force, ...awaited })
         if (acquired.state === 'hit') return acquired.entry.value
-        if (acquired.state === 'failed') throw acquired.error
-        if (acquired.state === 'granted') return await this.#own(call, acquired.lease)
-        if (acquired.state === 'unavailable') break
+        if (acquired.state === 'failed') return await this.#afterFailure(call, acquired.error)
+        if (acquired.state === 'granted') return await this.#own(call, acquired).promise
+        if (acquired.state === 'unavailable') return await this.#alone(call)
         if (acquired.lease !== lease) force = false
         lease = acquired.lease
         const giveUpMs = lease === first ? Number.POSITIVE_INFINITY : this.#below?.deadlineOf(call) ?? Number.POSITIVE_INFINITY
-        if (performance.now() >= giveUpMs) break
+        if (performance.now() >= giveUpMs) return await this.#alone(call)
         const flight = force ? undefined : this.#flightByLease.get(lease)
         const untilMs = Math.min(flight?.leaseEndMs ?? 0, giveUpMs)
         if (performance.now() >= untilMs || flight === undefined) await waiter.nextChance(giveUpMs)
@@ -240,27 +220,8 @@ export class Flights {
     } finally {
       waiter.leave()
     }
+    if (hardMs < patienceMs) throw timedOut(key, hardMs)
     return this.#alone(call)
-  }
-}
-
-const NOTHING_BELOW: Missed = { state: 'miss', base: undefined, doubt: 0 }
-
-function staleEntry({ view, key, terms }: LoadCall): { value: unknown } | undefined {
-  return terms.life.graceMs === 0 ? undefined : view.entry(key)
-}
-
-async function run(loader: Loader, key: string): Promise<unknown> {
-  return loader({ key })
-}
-
-/** A cache may be closed while its loads run. Their callers still get what was loaded. */
-function unlessClosed<T>(step: () => T): T | undefined {
-  try {
-    return step()
-  } catch (error) {
-    if (error instanceof CacheError && error.code === 'ERR_CACHE_CLOSED') return undefined
-    throw error
   }
 }
 

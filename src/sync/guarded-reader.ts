@@ -3,7 +3,7 @@
  * out whether Redis is back.
  */
 import type { Journal } from '../journal/contract'
-import type { FarFailure, FarKey, FarReader, FarSame, ReadResult } from '../l2/contract'
+import type { ClaimResult, FarFailure, FarKey, FarReader, FarSame, ReadResult } from '../l2/contract'
 import { CacheError } from '../words/errors'
 
 export class GuardedReader implements FarReader {
@@ -32,6 +32,14 @@ export class GuardedReader implements FarReader {
     return this.#guard(() => this.#reader.revalidate(key, version, deadlineMs))
   }
 
+  claim(key: FarKey, token: string, ms: number, deadlineMs: number): Promise<ClaimResult> {
+    return this.#guard(() => this.#reader.claim(key, token, ms, deadlineMs))
+  }
+
+  release(key: FarKey, token: string, origin: string, deadlineMs: number): Promise<void> {
+    return this.#reader.release(key, token, origin, deadlineMs)
+  }
+
   stats(): Record<string, number> {
     return this.#reader.stats()
   }
@@ -40,7 +48,7 @@ export class GuardedReader implements FarReader {
     return this.#reader.close()
   }
 
-  async #guard<T extends FarSame | ReadResult>(ask: () => Promise<T>): Promise<T | FarFailure> {
+  async #guard<T extends FarSame | ReadResult | ClaimResult>(ask: () => Promise<T>): Promise<T | FarFailure> {
     const { breaker } = this.#journal.status
     const right = breaker.mayTry()
     if (right === 'open') return OPEN

@@ -9,6 +9,7 @@
  *   4      msgpack
  *   5      msgpack with inline records, used for values that hold a Map: objects are records and
  *          maps are maps, which plain msgpack cannot tell apart
+ *   6      notes, then any of the above (notes.ts)
  *
  * Codec numbers are read by other processes: never renumber, only add. Every payload stands alone.
  *
@@ -22,8 +23,9 @@
  */
 import type * as Msgpackr from 'msgpackr'
 import { CacheError, describe } from '../words/errors'
+import { behindNotes, type Notes, writeNotes } from './notes'
 
-export const Codec = { latin1: 0, utf8: 1, utf16: 2, bytes: 3, msgpack: 4, msgpackRecords: 5 } as const
+export const Codec = { latin1: 0, utf8: 1, utf16: 2, bytes: 3, msgpack: 4, msgpackRecords: 5, noted: 6 } as const
 
 export interface Encoded {
   codec: number
@@ -41,6 +43,12 @@ export class EncodedValue implements Encoded {
     if (value instanceof EncodedValue) return value
     const { codec, payload } = encode(value)
     return new EncodedValue(codec, payload)
+  }
+
+  /** The value with notes in front. Throws ERR_CACHE_VALUE for what cannot be stored. */
+  static noted(value: unknown, notes: Notes): EncodedValue {
+    const { codec, bytes } = encodeToBytes(value)
+    return new EncodedValue(Codec.noted, writeNotes(notes, codec, bytes))
   }
 
   /** Bytes of any codec, or the string itself for a string codec. */
@@ -119,8 +127,12 @@ export function decode(codec: number, bytes: Uint8Array): unknown {
       return unpack(plain, buffer)
     case Codec.msgpackRecords:
       return unpack(records, buffer)
+    case Codec.noted: {
+      const value = behindNotes(buffer)
+      return decode(value.codec, value.payload)
+    }
     default:
-      throw new CacheError('ERR_CACHE_PAYLOAD', `codec must be 0 to 5, got ${codec}`)
+      throw new CacheError('ERR_CACHE_PAYLOAD', `codec must be 0 to 6, got ${codec}`)
   }
 }
 

@@ -20,6 +20,8 @@ export const ERROR_CODES = {
   ERR_CACHE_L2_REFUSED: 'Redis refuses a command as such: wrong type, wrong script.',
   ERR_CACHE_L2_TIMEOUT: 'Redis did not answer in time.',
   ERR_CACHE_L2_UNAVAILABLE: 'Redis cannot be reached, or is loading, failing over or resharding.',
+  ERR_CACHE_LOAD_FAILED: 'A loader gave up with a message of its own.',
+  ERR_CACHE_LOAD_TIMEOUT: 'A load did not end in time; its signal was aborted.',
   ERR_CACHE_NATIVE_MISSING: 'No native binary loads on this platform.',
   ERR_CACHE_OPTION: 'An option is unknown or has a bad value.',
   ERR_CACHE_PAYLOAD: 'Stored bytes cannot be decoded.',

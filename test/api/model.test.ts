@@ -218,5 +218,5 @@ suite('model', (test) => {
         for (const each of history) await take(each, cache, spaces, model)
       })
       await fc.assert(property, { seed, numRuns: 200 })
-    }))
+    }, { jitter: 0, errorTtl: 0 }))
 })

@@ -163,6 +163,58 @@ export function leaseContract(test: Test, withTable: WithTable): void {
       granted(table.root, 'k', { ...ASK, awaited: lease })
     }))
 
+  const LATE: AcquireOptions = { ...ASK, heedsLate: true }
+
+  test('a failure that is told to all reaches those who come late, over a fresh value and a stale one too', () =>
+    withTable((table) => {
+      const { root } = table
+      root.fail('k', granted(root), new RangeError('down'), 2 * HOUR, { ms: HOUR, failures: 1 })
+      const acquired = root.acquire('k', LATE)
+      assert.equal(acquired.state, 'failed')
+      assert.deepEqual(String((acquired as { error: unknown }).error), 'RangeError: down')
+      granted(root, 'k')
+      root.set('v', 1, { ttlMs: HOUR, graceMs: 4 * HOUR })
+      root.fail('v', granted(root, 'v', { ...ASK, force: true }), new Error('down'), 2 * HOUR, { ms: HOUR / 2, failures: 1 })
+      assert.equal(root.acquire('v', LATE).state, 'hit')
+      assert.equal(root.acquire('v', { ...LATE, force: true }).state, 'failed')
+      table.advanceClock(0.75 * HOUR)
+      granted(root, 'v', { ...LATE, force: true })
+    }))
+
+  test('failures in a row are counted for whoever loads next', () =>
+    withTable((table) => {
+      const { root } = table
+      const failuresAtGrant = (): number => {
+        const acquired = root.acquire('k', LATE)
+        assert.equal(acquired.state, 'granted')
+        const { lease, failures } = acquired as { lease: LeaseToken; failures: number }
+        root.fail('k', lease, new Error('down'), 4 * HOUR, { ms: HOUR, failures: failures + 1 })
+        table.advanceClock(2 * HOUR)
+        return failures
+      }
+      assert.deepEqual([failuresAtGrant(), failuresAtGrant(), failuresAtGrant()], [0, 1, 2])
+      table.advanceClock(4 * HOUR)
+      assert.equal(failuresAtGrant(), 0, 'the count is forgotten')
+    }))
+
+  for (const [name, change] of changes.filter(([name]) => name !== 'expire')) {
+    test(`${name} makes a failure that is told to all forgotten`, () =>
+      withTable(({ root }) => {
+        root.fail('k', granted(root), new Error('down'), HOUR, { ms: HOUR, failures: 3 })
+        change(root)
+        const acquired = root.acquire('k', { ...LATE, force: true })
+        assert.equal(acquired.state, 'granted')
+        assert.equal((acquired as { failures: number }).failures, 0)
+      }))
+  }
+
+  test('a permit is a lease that is not counted as a load', () =>
+    withTable((table) => {
+      granted(table.root, 'k', { ...ASK, isPermit: true })
+      assert.equal(table.root.acquire('k', ASK).state, 'busy')
+      assert.equal(table.stats().loads, 0)
+    }))
+
   const ends: [name: string, end: (view: L1View, lease: LeaseToken) => void][] = [
     ['publish', (view, lease) => view.publish('k', lease, 1, FOR_EVER)],
     ['fail', (view, lease) => view.fail('k', lease, new Error('down'), HOUR)],

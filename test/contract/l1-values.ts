@@ -1,5 +1,6 @@
 import * as assert from 'node:assert/strict'
 import type { Test } from 'uvu'
+import { EncodedValue } from '../../src/wire/codec'
 import { ROUND_TRIPS } from '../helpers/values'
 import { FOR_EVER, TABLE_BYTES, type WithTable } from './with-table'
 
@@ -15,6 +16,46 @@ export function valueContract(test: Test, withTable: WithTable): void {
         assert.deepEqual(root.getMany(['k']), [value])
       }))
   }
+
+  const NOTES = { etag: '"v1"', lastModified: new Date(1_700_000_000_000), ttlMs: 5_000, loadMs: 12.5, capAtMs: Number.POSITIVE_INFINITY }
+
+  for (const [kind, value] of [['a string', 'text'], ['an object', { a: [1] }], ['null', null], ['bytes', Buffer.from('bytes')]] as const) {
+    test(`${kind} with notes is read as without, and its entry has them`, () =>
+      withTable(({ root }) => {
+        assert.ok(root.set('k', EncodedValue.noted(value, NOTES), FOR_EVER) > 0)
+        for (let reading = 0; reading < 3; reading++) {
+          assert.deepEqual(root.get('k'), value)
+          assert.deepEqual(root.getMany(['k']), [value])
+          const entry = root.entry('k')
+          assert.deepEqual([entry?.value, entry?.notes], [value, NOTES])
+        }
+        root.set('k', value, FOR_EVER)
+        assert.equal(root.entry('k')?.notes, undefined)
+      }))
+  }
+
+  test('bytes with notes are the reader’s own', () =>
+    withTable(({ root }) => {
+      root.set('k', EncodedValue.noted(Buffer.from('bytes'), NOTES), FOR_EVER)
+      for (let reading = 0; reading < 3; reading++) (root.get('k') as Buffer).fill(0)
+      assert.deepEqual(root.get('k'), Buffer.from('bytes'))
+    }))
+
+  test('a value just read says how long it is fresh yet', () =>
+    withTable((table) => {
+      const { root } = table
+      root.set('ever', 'v', FOR_EVER)
+      root.set('string', 'v', { ttlMs: 4_000_000, graceMs: 0 })
+      root.set('object', { a: 1 }, { ttlMs: 4_000_000, graceMs: 0 })
+      table.advanceClock(1_000_000)
+      for (const key of ['string', 'object', 'object']) {
+        root.get(key)
+        const leftMs = root.ttlLeftMs()
+        assert.ok(leftMs > 2_000_000 && leftMs <= 3_000_000, `${key}: ${leftMs}`)
+      }
+      root.get('ever')
+      assert.equal(root.ttlLeftMs(), Number.POSITIVE_INFINITY)
+    }))
 
   test('a missing key is undefined everywhere', () =>
     withTable(({ root }) => {

@@ -51,12 +51,12 @@ class Fuzz {
         case 5: table.Touch(t, key, Below(2) * 100000, Below(2) * 200000); break;
         case 6: table.Expire(t, key); break;
         case 7: case 8:
-          if (table.Acquire(t, key, 1 + Below(50), Below(2) != 0, token, &tokens_[Below(8)], &fresh, &error) == Status::kOk) {
+          if (table.Acquire(t, key, 1 + Below(50), Below(2) != 0, token, &tokens_[Below(8)], &fresh, &error, Below(2) != 0) == Status::kOk) {
             break;
           }
           table.Abandon(t, key, token);
           break;
-        case 9: table.Fail(t, key, token, reinterpret_cast<const uint8_t*>("error"), 5, 1 + Below(100)); break;
+        case 9: table.Fail(t, key, token, reinterpret_cast<const uint8_t*>("error"), 5, 1 + Below(100), Below(60), Below(9)); break;
         case 10: if (Below(8) == 0) table.ReclaimOne(t); break;
         case 11: if (Below(16) == 0) table.Recount(t); break;
         case 12: if (Below(16) == 0) table.ReapDead(t); break;

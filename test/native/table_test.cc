@@ -178,6 +178,30 @@ TEST("a failed load reaches those who waited for it, and nobody else") {
   CHECK_EQ(table->Abandon(other.context(), key, mine), Status::kOk);
 }
 
+TEST("a failure told to all reaches those who come late, and its count whoever loads next") {
+  Directory dir;
+  auto table = OpenTable(dir.path(), {4u << 20, 256, 0});
+  Session s(*table), other(*table);
+  const std::string name = "k";
+  Key key = s.MakeKey(name);
+  uint64_t token = 0;
+  uint32_t failures = 9;
+  bool fresh = false;
+  std::string error;
+  const auto* boom = reinterpret_cast<const uint8_t*>("boom");
+  CHECK_EQ(s.Acquire("k", &token), Status::kOk);
+  CHECK_EQ(table->Fail(s.context(), key, token, boom, 4, 5000, 1000, 3), Status::kOk);
+  CHECK_EQ(table->Acquire(other.context(), key, 10000, true, 0, &token, &fresh, &error, true, &failures), Status::kFlightFailed);
+  CHECK(error == "boom");
+  other.context().clock_offset_ms = 2000;
+  CHECK_EQ(table->Acquire(other.context(), key, 10000, false, 0, &token, &fresh, &error, true, &failures), Status::kOk);
+  CHECK_EQ(failures, 3u);
+  CHECK_EQ(table->Fail(other.context(), key, token, boom, 4, 5000, 1000, 4), Status::kOk);
+  other.context().clock_offset_ms = 8000;
+  CHECK_EQ(table->Acquire(other.context(), key, 10000, false, 0, &token, &fresh, &error, true, &failures), Status::kOk);
+  CHECK_EQ(failures, 0u);
+}
+
 TEST("a lease passes on when its deadline is over") {
   Directory dir;
   auto table = OpenTable(dir.path(), {4u << 20, 256, 0});

@@ -98,7 +98,7 @@ suite('cluster flight', (test) => {
       await loading([other])
       other.finish({ value: 'up' })
       assert.deepEqual((await outcomes([other], 6)).at(-1), { value: 'up' })
-    }))
+    }, { errorTtl: 0 }))
 
   test('a loader that finds nothing lets the next one look', () =>
     withWorkers(TWO_PROCESSES, async ([first, second]) => {

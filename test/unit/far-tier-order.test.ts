@@ -3,6 +3,7 @@ import * as assert from 'node:assert/strict'
 import { openJournal } from '../../src/journal/open'
 import { ProcessL1 } from '../../src/l1/process-table'
 import type { FarHit, FarReader, ReadResult } from '../../src/l2/contract'
+import { DEFAULT_TERMS } from '../../src/settings'
 import { EncodedValue } from '../../src/wire/codec'
 import { FarTier } from '../../src/sync/far-tier'
 import { Flights } from '../../src/sync/flights'
@@ -29,7 +30,7 @@ function setup() {
   } as Partial<FarReader> as FarReader
   const settings = { softTimeoutMs: 10_000, hardTimeoutMs: 10_000, ttlMs: 0, partitionOf: () => 0 }
   const isolate = (): Flights => new Flights(table, new FarTier(table, journal, reader, settings))
-  const terms = { life: { ttlMs: 0, graceMs: 0 }, leaseMs: 30_000, forceFresh: false }
+  const terms = { ...DEFAULT_TERMS, leaseMs: 30_000 }
   const read = (flights: Flights, patienceMs: number): Promise<unknown> => flights.read({ view: table.root, key: 'k', terms }, patienceMs)
   return { table, asked, here: isolate(), there: isolate(), read }
 }

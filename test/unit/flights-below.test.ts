@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict'
 import { ProcessL1 } from '../../src/l1/process-table'
 import type { LeaseToken } from '../../src/l1/table'
+import { DEFAULT_TERMS } from '../../src/settings'
 import type { Below, Found, Missed, TimedWish } from '../../src/sync/below'
 import { Flights } from '../../src/sync/flights'
 import { type Deferred, deferred } from '../helpers/deferred'
@@ -9,7 +10,7 @@ import { until } from '../helpers/until'
 
 const HOUR = 3_600_000
 const MISSED: Missed = { state: 'miss', base: undefined, doubt: 0 }
-const TERMS = { life: { ttlMs: 0, graceMs: 0 }, leaseMs: HOUR, forceFresh: false }
+const TERMS = { ...DEFAULT_TERMS, leaseMs: HOUR }
 
 /** A tier that answers when the test says so. */
 class SlowTier implements Below {
@@ -30,7 +31,7 @@ function setup(patienceMs: number) {
   const table = new ProcessL1({ memory: 1024 * 1024 })
   const tier = new SlowTier(patienceMs)
   const wish = { view: table.root, key: 'k', terms: TERMS }
-  return { tier, wish, here: new Flights(table, tier), there: new Flights(table, tier) }
+  return { table, tier, wish, here: new Flights(table, tier), there: new Flights(table, tier) }
 }
 
 suite('flights above a slow tier', (test) => {
@@ -63,6 +64,25 @@ suite('flights above a slow tier', (test) => {
     view.abandon('k', first)
     lease()
     assert.equal(await load, 'loaded')
+  })
+
+  test('a stale value that comes into doubt after a failure is served no more, and the tier is asked', async () => {
+    const { tier, wish, here, there, table } = setup(HOUR)
+    const terms = { ...TERMS, life: { ttlMs: HOUR, graceMs: 10 * HOUR }, graceBackoffMs: HOUR }
+    table.root.set('k', 'stale', terms.life, undefined, { version: 1, doubt: table.doubt() })
+    table.advanceClock(2 * HOUR)
+    const call = { ...wish, terms, loader: () => Promise.reject(new Error('down')) }
+    const failing = here.load(call)
+    tier.fetches[0]!.answer.resolve(MISSED)
+    assert.equal(await failing, 'stale')
+    let early = 0
+    assert.equal(await there.load({ ...call, loader: () => ++early }), 'stale')
+    assert.equal(early, 0)
+    table.raiseDoubt()
+    const asking = there.load({ ...call, loader: () => 'loaded' })
+    await until('the tier is asked', () => tier.fetches.length === 2)
+    tier.fetches[1]!.answer.resolve(MISSED)
+    assert.equal(await asking, 'loaded')
   })
 
   test('one flight is waited for, however long its loader takes', async () => {

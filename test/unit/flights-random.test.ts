@@ -4,6 +4,7 @@ import * as assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
 import * as fc from 'fast-check'
 import { ProcessL1 } from '../../src/l1/process-table'
+import { DEFAULT_TERMS } from '../../src/settings'
 import { Flights } from '../../src/sync/flights'
 import { seed } from '../helpers/seed'
 import { suite } from '../helpers/suite'
@@ -56,7 +57,7 @@ class World {
   #load({ isolate, forceFresh }: { isolate: number; forceFresh: boolean }): void {
     const askedAt = this.#sourceVersion
     this.#waiting++
-    const terms = { life: FOR_EVER, leaseMs: 3_600_000, forceFresh }
+    const terms = { ...DEFAULT_TERMS, errorTtlMs: 0, leaseMs: 3_600_000, forceFresh }
     this.#isolates[isolate]!.load({ view: this.#view, key: 'k', loader: () => this.#read(), terms }).then(
       (value) => {
         this.#waiting--

@@ -1,6 +1,8 @@
 import * as assert from 'node:assert/strict'
 import { ProcessL1 } from '../../src/l1/process-table'
-import { Flights, type Loader } from '../../src/sync/flights'
+import { DEFAULT_TERMS } from '../../src/settings'
+import { Flights } from '../../src/sync/flights'
+import type { Loader } from '../../src/sync/loader-context'
 import { deferred } from '../helpers/deferred'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
@@ -10,7 +12,7 @@ const HOUR = 3_600_000
 /** Two isolates' worth of flights over one table, as if they were two processes. */
 function setup() {
   const table = new ProcessL1({ memory: 1024 * 1024 })
-  const terms = { life: { ttlMs: 0, graceMs: 0 }, leaseMs: HOUR, forceFresh: false }
+  const terms = { ...DEFAULT_TERMS, errorTtlMs: 0, leaseMs: HOUR }
   const load = (flights: Flights, loader: Loader, over: Partial<typeof terms> = {}) =>
     flights.load({ view: table.root, key: 'k', loader, terms: { ...terms, ...over } })
   return { table, view: table.root, here: new Flights(table), there: new Flights(table), load }

@@ -1,6 +1,6 @@
 import * as assert from 'node:assert/strict'
 import * as fc from 'fast-check'
-import { decodeMessage, encodeHeartbeat } from '../../src/l2/message'
+import { decodeMessage, encodeHeartbeat, encodeRelease } from '../../src/l2/message'
 import { encode } from '../../src/wire/codec'
 import { seed } from '../helpers/seed'
 import { suite } from '../helpers/suite'
@@ -34,6 +34,12 @@ suite('l2 message', (test) => {
 
   test('a heartbeat comes back as it was sent', () => {
     assert.deepEqual(decodeMessage(encodeHeartbeat('host', 7)), { partition: -1, origin: 'host', counter: 7 })
+  })
+
+  test('the end of a load for all hosts names its key', () => {
+    assert.deepEqual(decodeMessage(encodeRelease('host', 'a/b|k|x')), { partition: -2, origin: 'host', namespace: 'a/b', key: 'k|x' })
+    assert.equal(encodeRelease('h', '|k').toString('hex'), '93fea168a27c6b')
+    for (const wrong of [[-2, 'host'], [-2, 7, '|k'], [-2, 'host', 'no bar']]) assert.equal(decodeMessage(pack(wrong)), undefined)
   })
 
   test('anything that is not exactly a message is none', () => {

@@ -1,0 +1,266 @@
+/**
+ * One load under its lease: the tiers below, a permit, the loader, and what becomes of its result.
+ *
+ * However it ends, the lease has ended by then. A result is stored only if the lease still stood; a failure is
+ * remembered for the host, and covered by a stale value where there is one.
+ */
+import type { L1Entry, L1Table, LeaseToken } from '../l1/table'
+import { EncodedValue } from '../wire/codec'
+import { CacheError } from '../words/errors'
+import type { Below, Missed, TimedWish, Wish } from './below'
+import type { Bulkhead, Release } from './bulkhead'
+import { LoadDeadline } from './deadlines'
+import { isSameValue, loaded, type Storable } from './lifetime'
+import type { LoadTerms } from './load-terms'
+import { type Before, type LoadContext, type Loader, type LoadReason, openContext, type Said } from './loader-context'
+
+/** One caller's wish to load. */
+export interface LoadCall extends Wish {
+  terms: LoadTerms
+  /** Absent: only the tiers are asked, and a miss is `undefined`. */
+  loader?: Loader
+  /** The terms with options over them that a loader gave. */
+  withOptions?: (terms: LoadTerms, options: object) => LoadTerms
+}
+
+export type TimedCall = LoadCall & TimedWish
+
+/** What loads of one isolate share. */
+export interface LoadTools {
+  table: L1Table
+  below: Below | undefined
+  bulkhead: Bulkhead
+  /** What becomes of the key once the lease has ended; undefined when it still stands at `untilMs`. */
+  whenEnded(call: TimedCall, lease: LeaseToken, untilMs: number): Promise<{ value: unknown } | undefined>
+}
+
+export interface Grant {
+  lease: LeaseToken
+  failures: number
+}
+
+/** How long the error of a flight is kept for those who wait for it in other processes, where nothing stale is served. */
+const ERROR_MEMO_MS = 1_000
+/** However many loads have failed in a row, the source is asked that often. */
+const MAX_BACKOFF_MS = 60_000
+
+const MAX_GRACE_MS = 365 * 86_400_000
+
+const NOTHING_BELOW: Missed = { state: 'miss', base: undefined, doubt: 0 }
+
+export class Flight {
+  readonly promise: Promise<unknown>
+  readonly call: TimedCall
+  readonly leaseEndMs: number
+  readonly #tools: LoadTools
+  readonly #grant: Grant
+  /** It is not loaded because it is missing, and nobody waits. */
+  readonly #isRefresh: boolean
+  readonly #deadline: LoadDeadline
+  #missed = NOTHING_BELOW
+  readonly #onStale: (() => void)[] = []
+
+  constructor(tools: LoadTools, call: TimedCall, grant: Grant, isRefresh = false) {
+    this.call = call
+    this.leaseEndMs = performance.now() + call.terms.leaseMs
+    this.#tools = tools
+    this.#grant = grant
+    this.#isRefresh = isRefresh
+    this.#deadline = new LoadDeadline(call.key, call.terms.leaseMs)
+    this.promise = this.#fly()
+  }
+
+  /** What a caller with grace may be served instead of the result. */
+  stale(): { value: unknown } | undefined {
+    const { view, key, terms } = this.call
+    return terms.life.graceMs === 0 ? undefined : view.entry(key, { quiet: true }) ?? this.#missed.stale
+  }
+
+  /** Calls back when a stale value has been found below the table. */
+  onStale(listener: () => void): void {
+    this.#onStale.push(listener)
+  }
+
+  async #fly(): Promise<unknown> {
+    const { view, key, loader } = this.call
+    const { lease } = this.#grant
+    try {
+      if (this.#tools.below !== undefined) {
+        const fetched = await this.#tools.below.fetch(this.call, lease)
+        if (fetched.state === 'value') return fetched.value
+        this.#missed = fetched
+        if (fetched.stale !== undefined) for (const listener of this.#onStale) listener()
+      }
+      if (loader === undefined) {
+        unlessClosed(() => view.abandon(key, lease))
+        return undefined
+      }
+      return await this.#load(loader)
+    } catch (error) {
+      return this.#failed(error)
+    } finally {
+      this.#deadline.end()
+      this.#tools.below?.claims?.release(lease)
+    }
+  }
+
+  async #load(loader: Loader): Promise<unknown> {
+    const { terms } = this.call
+    const hasStandIn = this.#isRefresh || (terms.timeoutMs !== Number.POSITIVE_INFINITY && unlessClosed(() => this.stale()) !== undefined)
+    const limitMs = hasStandIn ? terms.backgroundTimeoutMs : terms.hardTimeoutMs
+    return this.#deadline.within(this.#run(loader, limitMs), limitMs)
+  }
+
+  /** The loader's run, whose result is stored even where nobody waits for it any more, if the lease still stands. */
+  async #run(loader: Loader, limitMs: number): Promise<unknown> {
+    const { key, terms } = this.call
+    const elsewhere = terms.singleFlight === 'fleet' ? await this.#claim() : undefined
+    if (elsewhere !== undefined) return elsewhere.value
+    const leave = terms.maxConcurrentLoads === 0 ? () => {} : await this.#permit(limitMs)
+    if (leave === undefined) return unlessClosed(() => this.call.view.abandon(key, this.#grant.lease))
+    try {
+      // Who has been told that it is over does not begin after all.
+      if (this.#deadline.isOver) return undefined
+      const startMs = performance.now()
+      let own: LoadTerms = terms
+      const setOptions = (options: object): void => void (own = this.call.withOptions?.(own, options) ?? own)
+      const about = { key, attempt: this.#grant.failures + 1, setOptions }
+      const { context, said } = openContext(about, () => this.#reason(), () => this.#before(), () => this.#deadline.signal)
+      const value = await loader(context)
+      const loadMs = performance.now() - startMs
+      this.#tools.table.recordLoad(loadMs)
+      await unlessClosed(() => this.#store(value, own, said, loadMs))
+      return value
+    } finally {
+      leave()
+    }
+  }
+
+  /** Undefined when this host is to load; else what another host has loaded, or meanwhile something stale. */
+  async #claim(): Promise<{ value: unknown } | undefined> {
+    const { lease } = this.#grant
+    const claims = this.#tools.below?.claims
+    while (claims !== undefined && !this.#deadline.isOver) {
+      const claim = await claims.claim(this.call, lease, this.leaseEndMs - performance.now())
+      if (claim.state !== 'taken') return undefined
+      if (this.#isRefresh) return { value: unlessClosed(() => this.call.view.abandon(this.call.key, lease)) }
+      const ended = this.#tools.whenEnded(this.call, lease, performance.now() + claim.leftMs)
+      const stale = this.call.terms.forceFresh ? undefined : unlessClosed(() => this.stale())
+      if (stale !== undefined) {
+        // The lease stays until the other host is done, so that this one does not ask again with each call.
+        const giveBack = (found: unknown): void => void (found ?? unlessClosed(() => this.call.view.abandon(this.call.key, lease)))
+        ended.then(giveBack, () => {})
+        return stale
+      }
+      const found = await ended
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+
+  /** Undefined: a refresh that can wait for another time. */
+  async #permit(limitMs: number): Promise<Release | undefined> {
+    const { view, key, terms } = this.call
+    const untilMs = Math.min(this.leaseEndMs, performance.now() + limitMs)
+    if (this.#isRefresh) return this.#tools.bulkhead.tryEnter(view, terms.maxConcurrentLoads, untilMs)
+    const leave = await this.#tools.bulkhead.enter(view, terms.maxConcurrentLoads, untilMs)
+    if (leave !== undefined) return leave
+    const expected = `one of the ${terms.maxConcurrentLoads} that may run in its namespace`
+    throw new CacheError('ERR_CACHE_LOAD_TIMEOUT', `the load of ${JSON.stringify(key.slice(0, 80))} must become ${expected}, it did not in time`)
+  }
+
+  #store(value: unknown, terms: LoadTerms, said: Said, loadMs: number): void | Promise<void> {
+    const { view, key } = this.call
+    const { lease } = this.#grant
+    if (value === undefined) return view.abandon(key, lease)
+    const stored = this.#storable(value, terms, said, loadMs)
+    if (this.#tools.below === undefined) view.publish(key, lease, stored.value, stored.life)
+    else return this.#tools.below.fill({ ...this.call, terms: { ...this.call.terms, life: stored.life } }, lease, stored.value, this.#missed)
+  }
+
+  #storable(value: unknown, terms: LoadTerms, said: Said, loadMs: number): Storable {
+    const hasOwnTtl = terms.refreshAhead !== undefined && terms.life.ttlMs !== this.call.terms.life.ttlMs
+    const isWeighed = terms.refreshAhead !== undefined && 'beta' in terms.refreshAhead
+    const before = (): { ttlMs: number; isSame: boolean } | undefined => {
+      const there = this.#before()
+      return there?.notes === undefined ? undefined
+        : { ttlMs: there.notes.ttlMs, isSame: said.isNotModified || isSameValue(there.value, value) }
+    }
+    const findings = { etag: said.etag, lastModified: said.lastModified, loadMs, before, hasOwnTtl, isWeighed }
+    return loaded(terms, value, findings, this.#tools.table)
+  }
+
+  #failed(error: unknown): unknown {
+    const { view, key, terms } = this.call
+    const { lease } = this.#grant
+    const failures = this.#grant.failures + 1
+    const backoffMs = Math.min(MAX_BACKOFF_MS, terms.graceBackoffMs * 2 ** Math.min(failures - 1, 20))
+    const fail = (lateMs: number, memoMs = 2 * MAX_BACKOFF_MS, token = lease): void => {
+      unlessClosed(() => view.fail(key, token, error, memoMs, { ms: lateMs, failures }))
+    }
+    const there = unlessClosed(() => view.entry(key, { quiet: true }))
+    if (this.#isRefresh && there !== undefined) {
+      // Told to nobody: once the value has ended, its readers ask the source again.
+      fail(Math.min(backoffMs, terms.life.graceMs > 0 ? there.hardLeftMs : there.ttlLeftMs))
+    } else if (there !== undefined && terms.life.graceMs > 0) {
+      fail(Math.min(backoffMs, there.hardLeftMs))
+      return there.value
+    } else if (this.#missed.stale !== undefined && terms.life.graceMs > 0) {
+      const { stale: { value, notes, hardLeftMs }, base, doubt } = this.#missed
+      const fleet = typeof base === 'number' ? { version: base, doubt } : undefined
+      const stored = notes === undefined ? value : EncodedValue.noted(value, notes)
+      unlessClosed(() => {
+        // Stale at once: it is there to be served instead, and only so.
+        if (view.publish(key, lease, stored, { ttlMs: 1, graceMs: Math.min(hardLeftMs, MAX_GRACE_MS) }, fleet) === 0) return
+        const again = view.acquire(key, { leaseMs: terms.leaseMs, force: true })
+        if (again.state === 'granted') fail(Math.min(backoffMs, hardLeftMs), undefined, again.lease)
+      })
+      return value
+    } else {
+      fail(terms.errorTtlMs, Math.max(ERROR_MEMO_MS, 2 * terms.errorTtlMs))
+    }
+    throw error
+  }
+
+  #reason(): LoadReason {
+    if (this.#isRefresh) return 'refresh'
+    if (this.call.terms.forceFresh) return 'forced'
+    return unlessClosed(() => this.#before()) === undefined ? 'miss' : 'stale'
+  }
+
+  /** A doubtful one too: what its source says of it does not depend on Redis. */
+  #before(): Before | undefined {
+    return unlessClosed(() => this.call.view.entry(this.call.key, { quiet: true, doubtful: true })) ?? this.#missed.stale
+  }
+}
+
+/** A load without a lease, whose result is not stored. */
+export async function runAlone({ view, key, terms }: LoadCall, loader: Loader): Promise<unknown> {
+  const deadline = new LoadDeadline(key, terms.leaseMs)
+  const before = (): L1Entry | undefined => unlessClosed(() => view.entry(key, { quiet: true }))
+  const { context } = openContext({ key, attempt: 1, setOptions: () => {} }, () => (terms.forceFresh ? 'forced' : 'miss'), before, () => deadline.signal)
+  try {
+    return await deadline.within(run(loader, context), terms.hardTimeoutMs)
+  } finally {
+    deadline.end()
+  }
+}
+
+async function run(loader: Loader, context: LoadContext): Promise<unknown> {
+  return loader(context)
+}
+
+/** The entry, if the caller's grace lets it be served. */
+export function staleEntry({ view, key, terms }: LoadCall): L1Entry | undefined {
+  return terms.life.graceMs === 0 ? undefined : view.entry(key)
+}
+
+/** A cache may be closed while its loads run. Their callers still get what was loaded. */
+export function unlessClosed<T>(step: () => T): T | undefined {
+  try {
+    return step()
+  } catch (error) {
+    if (error instanceof CacheError && error.code === 'ERR_CACHE_CLOSED') return undefined
+    throw error
+  }
+}
