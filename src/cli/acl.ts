@@ -10,7 +10,7 @@ const USER = /^[^\s>~&+#%<]{1,128}$/
 export const acl: Command = {
   name: 'acl',
   does: 'prints the ACL SETUSER line with exactly the permissions that the cache needs',
-  flags: ['name', 'redis', 'redisFile', 'durability', 'l2.foreignWriters'],
+  flags: ['name', 'redis', 'redisFile', 'durability', 'singleFlight', 'l2.foreignWriters'],
   own: {
     'user': { value: 'NAME', doc: "the user's name (that of --redis, or the cache's)" },
     'reads-only': { doc: "for processes with coordinator: 'daemon', which never write to Redis themselves" },
@@ -34,6 +34,7 @@ function aclLine({ options, own }: Asked): string {
     isCluster: own['cluster'] === true || spec?.kind === 'cluster',
     replicas: options.durability === 'replicated',
     foreignWriters: options.l2.foreignWriters,
+    fleetFlights: options.singleFlight === 'fleet',
     selects: Number(of('db') ?? 0) !== 0,
     named: typeof of('connectionName') === 'string',
   })

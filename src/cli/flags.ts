@@ -22,6 +22,7 @@ export const FLAGS = {
   'memory': { value: 'SIZE', isAmount: true, doc: "size of a region that is not there yet ('64mb')" },
   'averageEntryBytes': { value: 'SIZE', isAmount: true, doc: 'expected size of an entry; shapes a region that is not there yet (512)' },
   'durability': { value: 'WORD', doc: "'replicated': a replica confirms every write" },
+  'singleFlight': { value: 'WORD', doc: "'fleet': hosts claim their loads in Redis ('host')" },
   'onReconnect': { value: 'WORD', doc: "'replay', 'revalidate', 'flush' or 'keep' ('replay')" },
   'l2.heartbeat': { value: 'TIME', isAmount: true, doc: "between two heartbeats through Redis ('500ms')" },
   'l2.journal': { value: 'SIZE', isAmount: true, doc: 'size of a journal that is not there yet (a quarter of the memory)' },

@@ -11,7 +11,7 @@ import { type Names, suffixOf } from './names'
 import type { Nodes } from './nodes'
 
 const RELEASE = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('DEL', KEYS[1])
+redis.call('UNLINK', KEYS[1])
 redis.call('PUBLISH', ARGV[2], ARGV[3])
 return 1`
 

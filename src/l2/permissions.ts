@@ -59,6 +59,8 @@ export interface AccessNeeds {
   /** Writes wait for replicas. */
   replicas?: boolean
   foreignWriters?: boolean
+  /** One load for all hosts: whoever loads also claims. */
+  fleetFlights?: boolean
   /** Another database than 0 is selected. */
   selects?: boolean
   /** Connections have a name. */
@@ -71,10 +73,13 @@ const LEADER = [
   'persist', 'pexpire', 'unlink', 'publish', 'subscribe', 'info',
 ]
 
+const CLAIMER = ['set', 'pttl', 'eval', 'get', 'unlink', 'publish']
+
 /** The rules that allow exactly what a cache does with these names, for ACL SETUSER after `reset`. */
 export function accessRules(names: Names, needs: AccessNeeds = {}): string[] {
   const { readsOnly = false } = needs
   const commands = [...READER, ...(readsOnly ? [] : LEADER)]
+  if (needs.fleetFlights) commands.push(...CLAIMER.filter((name) => !commands.includes(name)))
   if (needs.isCluster) commands.push('cluster|slots', 'asking')
   if (needs.selects) commands.push('select')
   if (needs.named) commands.push('client|setname')
@@ -82,7 +87,10 @@ export function accessRules(names: Names, needs: AccessNeeds = {}): string[] {
   if (needs.foreignWriters && !readsOnly) commands.push('client|id', 'client|tracking')
   // A partition has one to three digits: another cache's name that begins like this one's does not match.
   const stem = names.state(0).replace(/0\}:s$/, '')
-  const keys = ['[0-9]', '[0-9][0-9]', '[0-9][0-9][0-9]'].map((digits) => `${readsOnly ? '%R' : ''}~${stem}${digits}}:*`)
-  const channels = readsOnly ? [] : [`&${names.channel}`, ...(needs.foreignWriters ? ['&__redis__:invalidate'] : [])]
+  const digits = ['[0-9]', '[0-9][0-9]', '[0-9][0-9][0-9]']
+  const keys = digits.map((each) => `${readsOnly ? '%R' : ''}~${stem}${each}}:*`)
+  if (readsOnly && needs.fleetFlights) keys.push(...digits.map((each) => `~${stem}${each}}:f*`))
+  const channels = readsOnly && !needs.fleetFlights ? [] : [`&${names.channel}`]
+  if (needs.foreignWriters && !readsOnly) channels.push('&__redis__:invalidate')
   return [...keys, ...channels, '-@all', ...commands.map((name) => `+${name}`)]
 }

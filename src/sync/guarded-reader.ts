@@ -33,7 +33,7 @@ export class GuardedReader implements FarReader {
   }
 
   claim(key: FarKey, token: string, ms: number, deadlineMs: number): Promise<ClaimResult> {
-    return this.#guard(() => this.#reader.claim(key, token, ms, deadlineMs))
+    return this.#guard(() => this.#reader.claim(key, token, ms, deadlineMs), isDenied)
   }
 
   release(key: FarKey, token: string, origin: string, deadlineMs: number): Promise<void> {
@@ -48,13 +48,16 @@ export class GuardedReader implements FarReader {
     return this.#reader.close()
   }
 
-  async #guard<T extends FarSame | ReadResult | ClaimResult>(ask: () => Promise<T>): Promise<T | FarFailure> {
+  /** `isAnswer`: failures that show Redis to be there. */
+  async #guard<T extends FarSame | ReadResult | ClaimResult>(
+    ask: () => Promise<T>, isAnswer: (error: CacheError) => boolean = () => false,
+  ): Promise<T | FarFailure> {
     const { breaker } = this.#journal.status
     const right = breaker.mayTry()
     if (right === 'open') return OPEN
     if (right === 'probe') this.#isProbing = true
     const result = await ask()
-    const isGood = result.state !== 'failed'
+    const isGood = result.state !== 'failed' || isAnswer(result.error)
     if (result.state === 'failed') this.#tell(result.error)
     // A read from before the breaker opened, that fails now, says nothing new; it must not end the probe.
     if (right === 'probe' || isGood || !this.#isProbing) {
@@ -63,6 +66,11 @@ export class GuardedReader implements FarReader {
     }
     return result
   }
+}
+
+/** Who may not claim may still read. */
+function isDenied({ code }: CacheError): boolean {
+  return code === 'ERR_CACHE_L2_DENIED'
 }
 
 const OPEN: FarFailure = { state: 'failed', error: new CacheError('ERR_CACHE_L2_UNAVAILABLE', 'Redis does not answer; the next attempt is not due yet') }

@@ -7,6 +7,7 @@ import { Cache } from '../../src'
 import { withDirectory } from '../helpers/cache'
 import { type Daemon, runCli } from '../helpers/cli'
 import { drained, fill, onStage, type Stage } from '../helpers/daemon-stage'
+import { deferred } from '../helpers/deferred'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
 
@@ -105,16 +106,19 @@ suite('stratacache acl', (test) => {
     ]), Array.from({ length: 10 }, () => false))
   }))
 
-  test('with --reads-only it is what processes need that leave everything else to a daemon', () => onStage(async (stage) => {
+  const withUsers = (more: string[], body: (stage: Stage, redis: (user: string) => string, daemon: Daemon) => Promise<void>): Promise<void> => onStage(async (stage) => {
     const { server, name } = stage
-    for (const [user, more] of [['leader', []], ['app', ['--reads-only']]] as const) {
-      const [, , ...words] = runCli(['acl', '--name', name, '--user', user, ...more]).out.trim().split(' ')
+    for (const [user, own] of [['leader', []], ['app', ['--reads-only', ...more]]] as const) {
+      const [, , ...words] = runCli(['acl', '--name', name, '--user', user, ...own]).out.trim().split(' ')
       await server.ask('ACL', 'SETUSER', ...words, `>${SECRET}`)
     }
     await server.ask('ACL', 'LOG', 'RESET')
     const redis = (user: string): string => `redis://${user}:${SECRET}@127.0.0.1:${server.port}`
     const daemon = stage.daemon([], { STRATACACHE_REDIS: redis('leader') })
     await daemon.says('link', { state: 'connected' })
+    await body(stage, redis, daemon)
+  })
+  test('with --reads-only it is what processes need that leave everything else to a daemon', () => withUsers([], async (stage, redis, daemon) => {
     const cache = stage.open({ redis: redis('app') })
     await withDirectory(async (dir) => {
       const other = stage.open({ dir, coordinator: 'auto', redis: redis('leader') })
@@ -124,7 +128,28 @@ suite('stratacache acl', (test) => {
       assert.equal(await cache.get('loaded'), 'changed')
       await other.close()
     })
-    assert.deepEqual(await server.ask('ACL', 'LOG'), [])
+    assert.deepEqual(await stage.server.ask('ACL', 'LOG'), [])
+  }))
+
+  const claims = async ({ server }: Stage): Promise<number> => ((await server.ask('KEYS', '*:f*|k')) as unknown[]).length
+
+  test('with --single-flight fleet readers may claim, and nothing else', () => withUsers(['--single-flight', 'fleet'], async (stage, redis) => {
+    const cache = stage.open({ redis: redis('app'), singleFlight: 'fleet' })
+    const loaded = deferred<string>()
+    const load = cache.getOrSet('k', () => loaded.promise)
+    await until('the claim is in Redis', async () => await claims(stage) === 1)
+    loaded.resolve('v')
+    assert.equal(await load, 'v')
+    await until('it is given back', async () => await claims(stage) === 0)
+    assert.deepEqual(await stage.server.ask('ACL', 'LOG'), [])
+    const may = async (...command: string[]): Promise<boolean> => await stage.server.ask('ACL', 'DRYRUN', 'app', ...command) === 'OK'
+    assert.equal(await may('SET', `sc1:{${stage.name}.7}:d|k`, 'v'), false)
+  }))
+
+  test('without it each host loads for itself, and reads go on', () => withUsers([], async (stage, redis) => {
+    const cache = stage.open({ redis: redis('app'), singleFlight: 'fleet' })
+    for (let i = 0; i < 20; i++) assert.equal(await cache.getOrSet(`k${i}`, () => i), i)
+    assert.equal(cache.info().l2?.breaker, 'closed')
   }))
 
   test('takes user, database, name and kind from the connection', () => {
