@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const page = fileURLToPath(new URL('../docs/options.md', import.meta.url))
-const { OPTIONS } = createRequire(import.meta.url)('../dist/src/options.js')
+const { OPTIONS } = createRequire(import.meta.url)('../dist/src/options/schema.js')
 
 const LEVELS = [
   ['cache', '`createCache(options)`', 'Also the defaults of every namespace and call.'],
@@ -30,7 +30,7 @@ function section([level, title, note]) {
 const text = [
   '# Options',
   '',
-  'Generated from `src/options.ts` by `node scripts/options-doc.mjs`; do not edit.',
+  'Generated from `src/options/schema.ts` by `node scripts/options-doc.mjs`; do not edit.',
   '',
   'A duration is a number of milliseconds or text with a unit: `ms`, `s`, `m`, `h`, `d`, `w`. A size is a number of bytes or text with a unit: `kb`, `mb`, `gb`, `tb`, in powers of 1024. An unknown option is refused, with the name that was probably meant.',
   '',

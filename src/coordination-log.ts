@@ -1,6 +1,6 @@
 /** What of a host's coordination the log tells, and how often. */
 import type { CoordinationEvent } from './coordination'
-import type { Logger } from './option-parsers'
+import type { Logger } from './options/parsers'
 
 const AGAIN_MS = 60_000
 const MAX_REMEMBERED = 100

@@ -2,7 +2,7 @@
 import { ProcessL1 } from './l1/process-table'
 import type { L0Sizes } from './l1/shared-table'
 import type { L1Table } from './l1/table'
-import type { ParsedOptions } from './options'
+import type { ParsedOptions } from './options/schema'
 import { CacheError } from './words/errors'
 
 export interface OpenedTable {

@@ -1,6 +1,6 @@
 /** What a command was asked to do. */
 import { parseArgs } from 'node:util'
-import type { ParsedOptions } from '../options'
+import type { ParsedOptions } from '../options/schema'
 import { CacheError, describe } from '../words/errors'
 import { nearest } from '../words/suggest'
 import { type Flag, type FlagPath, FLAGS, optionsFrom, variableOf, wordOf } from './flags'

@@ -1,8 +1,8 @@
 /** The options of the cache as words of the command line and variables of the environment. */
 import { readFileSync } from 'node:fs'
-import { cacheOptions } from '../settings'
+import { cacheOptions } from '../options/settings'
 import type { CacheOptions } from '../cache'
-import type { ParsedOptions } from '../options'
+import type { ParsedOptions } from '../options/schema'
 import { CacheError } from '../words/errors'
 
 export interface Flag {

@@ -5,7 +5,7 @@ import type { Journal } from '../journal/contract'
 import { openJournal } from '../journal/open'
 import { loadNative } from '../l1/native'
 import { openShared, type SharedL1 } from '../l1/shared-table'
-import type { ParsedOptions } from '../options'
+import type { ParsedOptions } from '../options/schema'
 import { tableOptionsOf } from '../open'
 import { CacheError } from '../words/errors'
 

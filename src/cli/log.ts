@@ -1,5 +1,5 @@
 /** What a program of the command line says while it runs: one JSON object per line. */
-import type { Logger } from '../option-parsers'
+import type { Logger } from '../options/parsers'
 
 /** `common` goes into every line. Fields never hold connection options: those have passwords. */
 export function jsonLogger(write: (line: string) => void, common: object): Logger {

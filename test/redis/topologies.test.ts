@@ -1,7 +1,7 @@
 // The same system on every kind of Redis, and what it does when the parts of that Redis change their places.
 import * as assert from 'node:assert/strict'
 import type { CacheOptions } from '../../src'
-import type { WriteMode } from '../../src/options'
+import type { WriteMode } from '../../src/options/schema'
 import { partitionOf } from '../../src/l2/names'
 import { partitionSlots } from '../../src/l2/slots'
 import { RedisCluster } from '../helpers/redis/cluster'

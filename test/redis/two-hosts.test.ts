@@ -1,5 +1,5 @@
 // What processes of two and three hosts do to the same keys at the same time, judged by what they saw.
-import type { WriteMode } from '../../src/options'
+import type { WriteMode } from '../../src/options/schema'
 import { randomOf } from '../helpers/random'
 import { converged } from '../helpers/redis/converged'
 import { trouble } from '../helpers/redis/faults'

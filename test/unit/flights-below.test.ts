@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict'
 import { ProcessL1 } from '../../src/l1/process-table'
 import type { LeaseToken } from '../../src/l1/table'
-import { DEFAULT_TERMS } from '../../src/settings'
+import { DEFAULT_TERMS } from '../../src/options/settings'
 import type { Below, Found, Missed, TimedWish } from '../../src/sync/below'
 import { Flights } from '../../src/sync/flights'
 import { type Deferred, deferred } from '../helpers/deferred'

@@ -1,6 +1,6 @@
 import * as assert from 'node:assert/strict'
 import { ProcessL1 } from '../../src/l1/process-table'
-import { DEFAULT_TERMS } from '../../src/settings'
+import { DEFAULT_TERMS } from '../../src/options/settings'
 import { Flights } from '../../src/sync/flights'
 import type { Loader } from '../../src/sync/loader-context'
 import { deferred } from '../helpers/deferred'

@@ -1,6 +1,6 @@
 import * as assert from 'node:assert/strict'
 import * as fc from 'fast-check'
-import { DEFAULT_TERMS } from '../../src/settings'
+import { DEFAULT_TERMS } from '../../src/options/settings'
 import { EncodedValue } from '../../src/wire/codec'
 import { readNotes } from '../../src/wire/notes'
 import { type Findings, isSameValue, lifeOf, type LifeTerms, loaded, written } from '../../src/sync/lifetime'

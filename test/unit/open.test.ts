@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict'
 import { ProcessL1 } from '../../src/l1/process-table'
 import { openTable } from '../../src/open'
-import { cacheOptions } from '../../src/settings'
+import { cacheOptions } from '../../src/options/settings'
 import { CacheError } from '../../src/words/errors'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'

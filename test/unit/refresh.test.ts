@@ -1,6 +1,6 @@
 import * as assert from 'node:assert/strict'
 import type { L1Entry } from '../../src/l1/table'
-import { DEFAULT_TERMS } from '../../src/settings'
+import { DEFAULT_TERMS } from '../../src/options/settings'
 import type { RefreshAhead } from '../../src/sync/load-terms'
 import { Ahead } from '../../src/sync/refresh'
 import { suite } from '../helpers/suite'

@@ -1,7 +1,7 @@
 import * as assert from 'node:assert/strict'
-import { DEFAULT_L2 } from '../../src/l2-options'
-import { OPTIONS, type OptionLevel, type OptionName } from '../../src/options'
-import { cacheOptions, callTerms, DEFAULT_TERMS, overTerms, readOptions, setTerms } from '../../src/settings'
+import { DEFAULT_L2 } from '../../src/options/l2'
+import { OPTIONS, type OptionLevel, type OptionName } from '../../src/options/schema'
+import { cacheOptions, callTerms, DEFAULT_TERMS, overTerms, readOptions, setTerms } from '../../src/options/settings'
 import { suite } from '../helpers/suite'
 
 const byTenant = (key: string): string => key.slice(0, 2)

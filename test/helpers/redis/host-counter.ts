@@ -1,6 +1,6 @@
 /** Gives keys rising numbers and reads them back, whatever happens to Redis meanwhile. */
 import type { Cache } from '../../../src'
-import type { WriteMode } from '../../../src/options'
+import type { WriteMode } from '../../../src/options/schema'
 
 export interface CountOrder {
   keys: readonly string[]

@@ -1,6 +1,6 @@
 /** Reads and changes random keys and writes down what it did and saw. */
 import type { Cache, Namespace } from '../../../src'
-import type { WriteMode } from '../../../src/options'
+import type { WriteMode } from '../../../src/options/schema'
 import { nowNs, type Operation } from './history'
 
 export interface Play {

@@ -1,9 +1,9 @@
 /** The options of the Redis side that are objects: `redis` and `l2`, each field with its default and meaning. */
-import { parseText } from './option-parsers'
-import { type Duration, parseDuration } from './words/duration'
-import { CacheError, describe, misuse } from './words/errors'
-import { parseSize, type Size } from './words/size'
-import { nearest } from './words/suggest'
+import { type Duration, parseDuration } from '../words/duration'
+import { CacheError, describe, misuse } from '../words/errors'
+import { parseSize, type Size } from '../words/size'
+import { nearest } from '../words/suggest'
+import { parseText } from './parsers'
 
 /** Where Redis is: a URL, ioredis options (`sentinels` among them), a Cluster's nodes, or an ioredis instance, whose options are taken. */
 export type RedisOption = string | { cluster: { nodes: readonly unknown[]; options?: object } } | object

@@ -1,10 +1,10 @@
 /** Option objects to settings: unknown names refused, values parsed, levels laid over each other. */
-import type { Condition } from './l1/table'
-import { type Durability, OPTIONS, type OptionLevel, type OptionName, type OptionsAt, type ParsedOptions, type WriteMode } from './options'
-import type { LoadTerms } from './sync/load-terms'
-import type { Duration } from './words/duration'
-import { CacheError, describe, misuse } from './words/errors'
-import { nearest } from './words/suggest'
+import type { Condition } from '../l1/table'
+import type { LoadTerms } from '../sync/load-terms'
+import type { Duration } from '../words/duration'
+import { CacheError, describe, misuse } from '../words/errors'
+import { nearest } from '../words/suggest'
+import { type Durability, OPTIONS, type OptionLevel, type OptionName, type OptionsAt, type ParsedOptions, type WriteMode } from './schema'
 
 /** What a load or a write is done under, after all levels. */
 export interface Terms extends LoadTerms {

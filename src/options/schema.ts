@@ -3,16 +3,16 @@
  * the option objects, their validation (`settings.ts`) and docs/options.md all come from this
  * table.
  */
-import { FRESHNESS } from './freshness-options'
-import { DEFAULT_L2, type L2Options, type L2Settings, parseL2, parseRedis, type RedisOption } from './l2-options'
+import { type Duration, parseDuration } from '../words/duration'
+import { checkNamespaceName } from '../words/keys'
+import { parseSize, type Size } from '../words/size'
+import { FRESHNESS } from './freshness'
+import { DEFAULT_L2, type L2Options, type L2Settings, parseL2, parseRedis, type RedisOption } from './l2'
 import {
   type Logger, parseFlag, parseL0, parseLogger, parseMemory, parseName, parseOneOf, type ParsedL0, parsePartitionBy, parseText, parseTtl,
   parseWhole,
-} from './option-parsers'
-import { EVERY_LIFE, EVERY_LOAD, EVERY_WRITE, option, type OptionLevel, type OptionSpec } from './option-spec'
-import { type Duration, parseDuration } from './words/duration'
-import { checkNamespaceName } from './words/keys'
-import { parseSize, type Size } from './words/size'
+} from './parsers'
+import { EVERY_LIFE, EVERY_LOAD, EVERY_WRITE, option, type OptionLevel, type OptionSpec } from './spec'
 
 /** When a write resolves: on the journal, on the primary's answer; `around` keeps the value out of the host's table. */
 export type WriteMode = 'behind' | 'through' | 'around'
@@ -26,7 +26,7 @@ export type CoordinatorOption = 'auto' | 'daemon' | 'off'
 /** What is done about invalidations that may have been missed while Redis was away. */
 export type ReconnectPolicy = 'replay' | 'revalidate' | 'flush' | 'keep'
 
-export type { OptionLevel, OptionSpec } from './option-spec'
+export type { OptionLevel, OptionSpec } from './spec'
 
 export const OPTIONS = {
   /** Which cache of this host: every process that gives the same name (and `dir`) shares one. */

@@ -1,4 +1,4 @@
-import type { L1Entry } from './l1/table'
+import type { L1Entry } from '../l1/table'
 
 /** What `getEntry` tells: a miss, or the value with its version and life. */
 export type CacheEntry<T> =

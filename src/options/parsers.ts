@@ -1,7 +1,7 @@
 /** Checks of single options: each returns the parsed value or throws ERR_CACHE_OPTION with what was given and what was expected. */
-import { type Duration, parseDuration } from './words/duration'
-import { describe, misuse } from './words/errors'
-import { parseSize, type Size } from './words/size'
+import { type Duration, parseDuration } from '../words/duration'
+import { describe, misuse } from '../words/errors'
+import { parseSize, type Size } from '../words/size'
 
 /** The sizes of the table of decoded objects in front of the shared one. */
 export interface L0Options {

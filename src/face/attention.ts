@@ -1,12 +1,12 @@
 /** What a hit leads to: a longer life of the entry, or a load ahead of its end. */
-import type { L1View } from './l1/table'
-import type { OptionsAt } from './options'
-import { callTerms, loadedTerms, type Terms } from './settings'
-import type { Flights } from './sync/flights'
-import type { Loader } from './sync/loader-context'
-import { Ahead } from './sync/refresh'
-import { slide } from './sync/sliding'
-import type { Duration } from './words/duration'
+import type { L1View } from '../l1/table'
+import type { OptionsAt } from '../options/schema'
+import { callTerms, loadedTerms, type Terms } from '../options/settings'
+import type { Flights } from '../sync/flights'
+import type { Loader } from '../sync/loader-context'
+import { Ahead } from '../sync/refresh'
+import { slide } from '../sync/sliding'
+import type { Duration } from '../words/duration'
 
 type CallOptions = OptionsAt<'getOrSet'> | Duration | undefined
 

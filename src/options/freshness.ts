@@ -1,9 +1,9 @@
-/** The options of freshness and of loads; part of the table in options.ts. */
-import { parseOneOf, parseWhole } from './option-parsers'
-import { EVERY_LOAD, EVERY_WRITE, option } from './option-spec'
-import type { RefreshAhead, SingleFlight } from './sync/load-terms'
-import { type Duration, parseDuration } from './words/duration'
-import { describe, misuse } from './words/errors'
+/** The options of freshness and of loads; part of the table in schema.ts. */
+import type { RefreshAhead, SingleFlight } from '../sync/load-terms'
+import { type Duration, parseDuration } from '../words/duration'
+import { describe, misuse } from '../words/errors'
+import { parseOneOf, parseWhole } from './parsers'
+import { EVERY_LOAD, EVERY_WRITE, option } from './spec'
 
 /** A share of the ttl below 1, a duration, or `{ beta }`. */
 export type RefreshAheadOption = number | string | { beta: number } | false
