@@ -28,13 +28,14 @@ export interface CacheInfo {
 }
 
 /**
- * Opens the cache of that name, making it if it is the first. Synchronous.
+ * Opens the cache of that name, making it if it is the first. Synchronous. Options that are not given are taken from the
+ * environment (`STRATACACHE_TTL` for `ttl`), then from the preset.
  *
  * Throws ERR_CACHE_OPTION for a bad or misspelt option, ERR_CACHE_REGION when the region is there
  * and cannot be used, and with `fallback: 'error'` ERR_CACHE_NATIVE_MISSING.
  */
 export function createCache(options?: CacheOptions): Cache {
-  const parsed = cacheOptions(options)
+  const parsed = cacheOptions(options, process.env)
   return new Cache(parsed, openTable(parsed))
 }
 

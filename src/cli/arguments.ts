@@ -1,9 +1,10 @@
 /** What a command was asked to do. */
 import { parseArgs } from 'node:util'
+import { variableOf } from '../options/environment'
 import type { ParsedOptions } from '../options/schema'
 import { CacheError, describe } from '../words/errors'
 import { nearest } from '../words/suggest'
-import { type Flag, type FlagPath, FLAGS, optionsFrom, variableOf, wordOf } from './flags'
+import { type Flag, type FlagPath, FLAGS, optionsFrom, wordOf } from './flags'
 
 export interface Command {
   name: string

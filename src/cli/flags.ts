@@ -1,5 +1,6 @@
 /** The options of the cache as words of the command line and variables of the environment. */
 import { readFileSync } from 'node:fs'
+import { variableOf } from '../options/environment'
 import { cacheOptions } from '../options/settings'
 import type { CacheOptions } from '../cache'
 import type { ParsedOptions } from '../options/schema'
@@ -38,11 +39,6 @@ export type FlagPath = keyof typeof FLAGS
 /** 'l2.batchBytes' as a word of the command line: 'l2-batch-bytes'. */
 export function wordOf(path: string): string {
   return path.replace('.', '-').replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
-}
-
-/** 'l2.batchBytes' as a variable: 'STRATACACHE_L2_BATCH_BYTES'. */
-export function variableOf(path: string): string {
-  return `STRATACACHE_${wordOf(path).replaceAll('-', '_').toUpperCase()}`
 }
 
 /**

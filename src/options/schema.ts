@@ -14,6 +14,9 @@ import {
 } from './parsers'
 import { EVERY_LIFE, EVERY_LOAD, EVERY_WRITE, option, type OptionLevel, type OptionSpec } from './spec'
 
+/** A kind of use with defaults of its own, see presets.ts. */
+export type Preset = 'development' | 'test' | 'production' | 'edge' | 'batch'
+
 /** When a write resolves: on the journal, on the primary's answer; `around` keeps the value out of the host's table. */
 export type WriteMode = 'behind' | 'through' | 'around'
 
@@ -37,6 +40,15 @@ export const OPTIONS = {
     shownDefault: "'default'",
     doc: 'Which cache of this host. Every process that gives the same name and `dir` shares one. 1 to 64 letters, digits or any of `._-`.',
     parse: parseName,
+  }),
+  /** What the other options are by default. Default: the defaults of this table. */
+  preset: option({
+    type: "'development', 'test', 'production', 'edge' or 'batch'",
+    levels: ['cache'],
+    default: undefined as Preset | undefined,
+    shownDefault: 'none',
+    doc: 'Other defaults for a kind of use; see the table of presets.',
+    parse: (given: Preset, name): Preset | undefined => parseOneOf<Preset>(given, name, ['development', 'test', 'production', 'edge', 'batch']),
   }),
   /** Size of the shared region, fixed by the process that creates it. A number is bytes. */
   memory: option({

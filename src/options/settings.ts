@@ -4,7 +4,9 @@ import type { LoadTerms } from '../sync/load-terms'
 import type { Duration } from '../words/duration'
 import { CacheError, describe, misuse } from '../words/errors'
 import { nearest } from '../words/suggest'
-import { type Durability, OPTIONS, type OptionLevel, type OptionName, type OptionsAt, type ParsedOptions, type WriteMode } from './schema'
+import { type FromEnvironment, optionsIn } from './environment'
+import { PRESETS } from './presets'
+import { type Durability, OPTIONS, type OptionLevel, type OptionName, type OptionsAt, type ParsedOptions, type Preset, type WriteMode } from './schema'
 
 /** What a load or a write is done under, after all levels. */
 export interface Terms extends LoadTerms {
@@ -61,10 +63,42 @@ export function readOptions(level: OptionLevel, given: unknown): Partial<ParsedO
   return parsed
 }
 
-/** All options of a cache: what was given over the defaults. */
-export function cacheOptions(given?: OptionsAt<'cache'>): ParsedOptions {
-  const defaults = Object.fromEntries(Object.entries(OPTIONS).map(([name, spec]) => [name, spec.default]))
-  return { ...defaults, ...readOptions('cache', given) } as ParsedOptions
+/** All options of a cache: what was given, over the environment, over the preset, over the defaults. */
+export function cacheOptions(given: OptionsAt<'cache'> = {}, env: NodeJS.ProcessEnv = {}): ParsedOptions {
+  const inEnv = optionsIn(env)
+  checkVariables(inEnv)
+  const preset = readOptions('cache', given).preset ?? (inEnv.options['preset'] as Preset | undefined)
+  const layers: object[] = [preset === undefined ? {} : PRESETS[preset], inEnv.options, given]
+  const parsed = { ...DEFAULTS, ...readOptions('cache', layers.reduce(laidOver)) }
+  for (const variable of inEnv.unknown) parsed.logger?.warn({ variable }, `${variable} is no option of the cache`)
+  return parsed
+}
+
+const DEFAULTS = Object.fromEntries(Object.entries(OPTIONS).map(([name, spec]) => [name, spec.default])) as ParsedOptions
+
+/** What consists of fields is laid over field by field. */
+function laidOver(base: object, over: object): object {
+  const laid: Record<string, unknown> = { ...base }
+  for (const [name, value] of Object.entries(over)) {
+    const isByField = (name === 'l0' || name === 'l2') && typeof laid[name] === 'object' && typeof value === 'object'
+    if (value !== undefined) laid[name] = isByField ? { ...(laid[name] as object), ...(value as object) } : value
+  }
+  return laid
+}
+
+/** What is refused is named by its variable. */
+function checkVariables({ options, variables }: FromEnvironment): void {
+  for (const [name, value] of Object.entries(options)) {
+    try {
+      readOptions('cache', { [name]: value })
+    } catch (error) {
+      if (!(error instanceof CacheError)) throw error
+      const path = [...variables.keys()].find((key) => key.startsWith(name) && error.message.startsWith(`${key} `))
+      if (path !== undefined) throw new CacheError(error.code, variables.get(path)! + error.message.slice(path.length))
+      const stem = variables.get(name) ?? [...variables].find(([key]) => key.startsWith(`${name}.`))![1]
+      throw new CacheError(error.code, `${stem}: ${error.message}`)
+    }
+  }
 }
 
 /** The terms with what was given laid over them; `base` itself when that is nothing. */

@@ -11,6 +11,7 @@ const logger = { debug() {}, info() {}, warn() {}, error() {} }
 /** For every option: values it takes, with what they become, and values it refuses. */
 const CASES: Record<OptionName, { good: [given: unknown, parsed: unknown][]; bad: unknown[] }> = {
   name: { good: [['shop.v2_a-b', 'shop.v2_a-b']], bad: ['', 'a/b', '..', '.', 'a b', 'n'.repeat(65), 7, null] },
+  preset: { good: [['edge', 'edge'], ['test', 'test']], bad: ['prod', true, null] },
   memory: { good: [['256mb', 2 ** 28], [2 ** 20, 2 ** 20]], bad: ['1kb', -1, 'lots', null] },
   dir: { good: [['/var/cache', '/var/cache']], bad: ['', 'a\0b', 7, null] },
   averageEntryBytes: { good: [[200, 200], ['1kb', 1024]], bad: [0, 1, '1gb', null] },
