@@ -8,6 +8,7 @@ import { withDirectory } from '../helpers/cache'
 import { type Daemon, runCli } from '../helpers/cli'
 import { drained, fill, onStage, type Stage } from '../helpers/daemon-stage'
 import { deferred } from '../helpers/deferred'
+import { RedisServer } from '../helpers/redis/server'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
 
@@ -75,15 +76,22 @@ suite('stratacache acl', (test) => {
     await server.ask('ACL', 'SETUSER', ...words, `>${SECRET}`)
     await server.ask('ACL', 'LOG', 'RESET')
     const redis = `redis://app:${SECRET}@127.0.0.1:${server.port}`
-    const daemon = stage.daemon(['--durability', 'replicated'], { STRATACACHE_REDIS: redis })
-    await daemon.says('link', { state: 'connected' })
-    const cache = stage.open({ redis })
-    await withDirectory(async (dir) => {
-      const other = stage.open({ dir, coordinator: 'auto', redis })
-      await other.ready()
-      await useAll(stage, daemon, cache, other)
-      await other.close()
-    })
+    const replica = await RedisServer.start({ config: { replicaof: `127.0.0.1 ${server.port}` } })
+    let cache: Cache
+    try {
+      await until('the replica follows', async () => String(await server.ask('INFO', 'replication')).includes('state=online'))
+      const daemon = stage.daemon(['--durability', 'replicated'], { STRATACACHE_REDIS: redis })
+      await daemon.says('link', { state: 'connected' })
+      cache = stage.open({ redis })
+      await withDirectory(async (dir) => {
+        const other = stage.open({ dir, coordinator: 'auto', redis })
+        await other.ready()
+        await useAll(stage, daemon, cache, other)
+        await other.close()
+      })
+    } finally {
+      await replica.remove()
+    }
     assert.deepEqual(await server.ask('ACL', 'LOG'), [])
     assert.deepEqual(cache.deadLetters(), [])
     const used = String(await server.ask('INFO', 'commandstats'))
