@@ -11,7 +11,7 @@
       'native/table/threads.cc', 'native/table/write.cc', 'native/service/service.cc',
       'native/service/used_pages.cc',
       'native/journal/breaker.cc', 'native/journal/candidate.cc', 'native/journal/index.cc', 'native/journal/journal.cc',
-      'native/journal/lane.cc', 'native/journal/leader.cc', 'native/journal/letters.cc', 'native/journal/pending.cc',
+      'native/journal/lane.cc', 'native/journal/leader.cc', 'native/journal/leader_choice.cc', 'native/journal/letters.cc', 'native/journal/pending.cc',
       'native/journal/waker.cc',
     ],
     'native_test_sources': [
@@ -20,11 +20,15 @@
       'test/native/core_test.cc', 'test/native/fleet_test.cc', 'test/native/namespace_test.cc', 'test/native/region_test.cc',
       'test/native/space_test.cc', 'test/native/service_test.cc', 'test/native/fuzz_test.cc',
       'test/native/model_test.cc', 'test/native/stress_test.cc',
+      'test/native/journal_fixture.cc', 'test/native/journal_world.cc', 'test/native/journal_lane_test.cc',
+      'test/native/journal_leader_test.cc', 'test/native/journal_host_test.cc', 'test/native/journal_fuzz_test.cc',
+      'test/native/journal_model_test.cc', 'test/native/journal_stress_test.cc',
     ],
     'kill_harness_sources': [
       'test/native/fixture.cc', 'test/native/workload.cc', 'test/native/workload_shared.cc',
       'test/native/kill_points.cc', 'test/native/kill_job.cc', 'test/native/kill_round.cc',
-      'test/native/kill_harness.cc',
+      'test/native/kill_harness.cc', 'test/native/journal_fixture.cc', 'test/native/journal_world.cc',
+      'test/native/journal_kill.cc',
     ],
   },
   'target_defaults': {

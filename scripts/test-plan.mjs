@@ -33,7 +33,7 @@ export function nodeJobs() {
 
 export function nativeJobs() {
   return programs.map((entry) => ({
-    name: ['native', entry.program, entry.variant].join('/'),
+    name: ['native', entry.program, entry.variant, ...entry.args].join('/'),
     command: commandOf(entry),
     env: variants[entry.variant].env,
     variant: entry.variant,

@@ -137,8 +137,13 @@ export class Cache extends Namespace {
 /** Loaded late: a cache of this host alone never loads the driver. */
 function openFar(options: ParsedOptions, table: L1Table): Far | undefined {
   if (options.redis === undefined) return undefined
-  const { Far } = require('./far') as typeof import('./far')
-  return new Far(options, table)
+  try {
+    const { Far } = require('./far') as typeof import('./far')
+    return new Far(options, table)
+  } catch (error) {
+    table.close()
+    throw error
+  }
 }
 
 function chosen(letters: readonly DeadLetter[], ids: readonly number[] | undefined): readonly DeadLetter[] {

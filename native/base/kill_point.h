@@ -17,9 +17,11 @@
 
 // Those of the journal (the kill table of docs/journal.md), with a harness of their own.
 #define STRATA_JOURNAL_KILL_POINTS(X)                                                      \
-  X(lane_claimed) X(journal_written) X(journal_prepared) X(journal_versioned)             \
-  X(journal_committed) X(leader_elected) X(record_superseded) X(op_number_taken)          \
-  X(op_number_written) X(result_written) X(record_settled) X(acked_stored) X(letter_written)
+  X(lane_locked) X(lane_claimed) X(journal_filled) X(journal_written) X(journal_prepared) \
+  X(journal_versioned) X(journal_committed) X(append_claimed) X(leader_locked)            \
+  X(leader_elected) X(record_given_up) X(batch_chosen) X(record_superseded)               \
+  X(orphan_versioned) X(op_number_taken) X(op_number_written) X(letters_dropped)          \
+  X(letter_written) X(result_written) X(record_settled) X(acked_stored) X(settle_claimed)
 
 namespace strata {
 

@@ -271,6 +271,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   limits.Set("maxNamespaceDepth", kMaxNamespaceDepth);
   exports.Set("limits", limits);
   exports.Set("describeLayout", Napi::Function::New(env, DescribeLayout, "describeLayout"));
+  exports.Set("describeJournal", Napi::Function::New(env, DescribeJournal, "describeJournal"));
   Napi::Object box = Napi::Object::New(env);
   box.Set("bytes", mailbox::kBytes);
   box.Set("kMany", mailbox::kMany);

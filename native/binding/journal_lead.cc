@@ -44,7 +44,7 @@ double* Doubles(napi_env env, napi_value value, size_t* count) {
   return static_cast<double*>(data);
 }
 
-size_t BodyBytes(const JournalRecord& r) { return size_t{r.ns_bytes} + r.key_bytes + r.value_bytes; }
+size_t BytesOf(const RecordBody& body) { return body.ns.size() + body.key.size() + body.value.size(); }
 
 bool IsAscii(const uint8_t* at, size_t bytes) {
   uint8_t all = 0;
@@ -62,7 +62,7 @@ napi_value JournalDrain(napi_env env, napi_callback_info info) {
   if (leader == nullptr) return Number(env, 0);
   const auto& batch = leader->Drain({static_cast<uint32_t>(ToDouble(env, arguments[0])), static_cast<uint64_t>(ToDouble(env, arguments[1]))});
   size_t bytes = 0;
-  for (uint32_t id : batch) bytes += BodyBytes(leader->record(id));
+  for (uint32_t id : batch) bytes += BytesOf(leader->body(id));
   handle->numbers()[journal_box::kOut] = static_cast<double>(bytes);
   handle->numbers()[journal_box::kOut + 1] = leader->is_resend() ? 1 : 0;
   return Number(env, static_cast<double>(batch.size()));
@@ -79,26 +79,27 @@ napi_value JournalFill(napi_env env, napi_callback_info info) {
   if (leader == nullptr || meta == nullptr || napi_get_buffer_info(env, arguments[1], &data, &room) != napi_ok) return Boolean(env, false);
   auto* body = static_cast<uint8_t*>(data);
   size_t at = 0;
-  const JournalRecord* before = nullptr;
+  std::string_view ns_before;
   for (uint32_t id : leader->batch()) {
     const JournalRecord& r = leader->record(id);
     const IndexEntry& entry = leader->entry(id);
-    const size_t bytes = BodyBytes(r);
+    const RecordBody parts = leader->body(id);
+    const size_t bytes = BytesOf(parts);
     if (at + bytes > room || numbers < journal_box::kRecordNumbers) return Boolean(env, false);
-    std::memcpy(body + at, &r + 1, bytes);
-    const bool is_same_ns = before != nullptr && before->ns_bytes == r.ns_bytes && std::memcmp(before + 1, &r + 1, r.ns_bytes) == 0;
+    std::memcpy(body + at, parts.ns.data(), bytes);
+    const bool is_same_ns = at > 0 && ns_before == parts.ns;
     const double fields[journal_box::kRecordNumbers] = {
         static_cast<double>(r.op), static_cast<double>(r.codec), static_cast<double>(r.condition), static_cast<double>(r.partition),
-        static_cast<double>(r.ns_bytes), static_cast<double>(r.key_bytes), static_cast<double>(r.value_bytes), static_cast<double>(at),
+        static_cast<double>(parts.ns.size()), static_cast<double>(parts.key.size()), static_cast<double>(parts.value.size()), static_cast<double>(at),
         static_cast<double>(Mark::Make(entry.lane, entry.position).raw), static_cast<double>(entry.version),
         static_cast<double>(r.ns_epoch.load(kRelaxed)), static_cast<double>(r.expected), static_cast<double>(r.source_version),
         static_cast<double>(entry.op_number), static_cast<double>(r.soft_at), static_cast<double>(r.hard_at),
-        static_cast<double>((entry.is_orphan ? 1 : 0) | (IsAscii(body + at + r.ns_bytes, r.key_bytes) ? 2 : 0) | (is_same_ns ? 4 : 0))};
+        static_cast<double>((entry.is_orphan ? 1 : 0) | (IsAscii(body + at + parts.ns.size(), parts.key.size()) ? 2 : 0) | (is_same_ns ? 4 : 0))};
     std::memcpy(meta, fields, sizeof(fields));
     meta += journal_box::kRecordNumbers;
     numbers -= journal_box::kRecordNumbers;
     at += bytes;
-    before = &r;
+    ns_before = parts.ns;
   }
   return Boolean(env, true);
 }

@@ -1,6 +1,9 @@
 #include "binding/layout_report.h"
 
-#include "shm/layout.h"
+#include <cinttypes>
+#include <cstdio>
+
+#include "journal/layout.h"
 
 namespace strata {
 namespace {
@@ -70,6 +73,37 @@ Napi::Value DescribeLayout(const Napi::CallbackInfo& info) {
   all[n++] = Describe(env, "NamespaceEntry", sizeof(NamespaceEntry),
                       {F(NamespaceEntry, word), F(NamespaceEntry, epoch), F(NamespaceEntry, fleet_epoch)});
   return all;
+}
+
+Napi::Value DescribeJournal(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  Napi::Array all = Napi::Array::New(env);
+  uint32_t n = 0;
+  using H = JournalHeader;
+  all[n++] = Describe(env, "JournalHeader", sizeof(H),
+                      {F(H, magic), F(H, layout_fingerprint), F(H, geometry), F(H, host_id), F(H, hash_seed), F(H, boot_id_hash),
+                       F(H, time_namespace), F(H, append_wake), F(H, leader_sleeps), F(H, settle_wake), F(H, settle_waiters),
+                       F(H, term), F(H, leader_pid), F(H, lanes_used), F(H, leader_thread), F(H, link), F(H, last_heard_ms), F(H, clock_offset_ms),
+                       F(H, breaker), F(H, letters_head), F(H, letters_tail), F(H, counters), F(H, next_op), F(H, known_seq),
+                       F(H, known_epoch), F(H, known_server)});
+  using G = JournalGeometry;
+  all[n++] = Describe(env, "JournalGeometry", sizeof(G),
+                      {F(G, file_bytes), F(G, lane_count), F(G, lane_shift), F(G, letter_bytes), F(G, lanes_at), F(G, filters_at),
+                       F(G, letters_at), F(G, rings_at)});
+  all[n++] = Describe(env, "Lane", sizeof(Lane), {F(Lane, head), F(Lane, pid), F(Lane, unused), F(Lane, counters), F(Lane, acked)});
+  all[n++] = Describe(env, "LaneFilter", sizeof(LaneFilter), {F(LaneFilter, counts)});
+  using R = JournalRecord;
+  all[n++] = Describe(env, "JournalRecord", sizeof(R),
+                      {F(R, bytes), F(R, state), F(R, op), F(R, codec), F(R, condition), F(R, partition), F(R, ns_bytes),
+                       F(R, key_bytes), F(R, value_bytes), F(R, soft_at), F(R, hard_at), F(R, expected), F(R, source_version),
+                       F(R, key_hash), F(R, host_version), F(R, op_number), F(R, result_version), F(R, ns_epoch), F(R, result),
+                       F(R, check)});
+  char layout[16];
+  snprintf(layout, sizeof(layout), "%08" PRIx32, static_cast<uint32_t>(JournalFingerprint()));
+  Napi::Object result = Napi::Object::New(env);
+  result.Set("layout", std::string(layout));
+  result.Set("structs", all);
+  return result;
 }
 
 }  // namespace strata

@@ -1,6 +1,7 @@
 #include "journal/breaker.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace strata {
 namespace {
@@ -20,18 +21,24 @@ uint64_t OpenMs(const BreakerLimits& limits, uint64_t openings) {
   return std::min<uint64_t>(uint64_t{limits.first_open_ms} << std::min<uint64_t>(openings, 20), limits.max_open_ms);
 }
 
+// Nobody opens for longer than a BreakerLimits can say: what lies beyond is damage.
+bool IsDue(Word word) {
+  const uint64_t now = Journal::NowMs();
+  return now >= word.until() || word.until() - now > std::numeric_limits<uint32_t>::max();
+}
+
 }  // namespace
 
 BreakerState Breaker::MayTry() {
   Atomic<uint64_t>& word = journal_.header().breaker;
   const Word seen{word.load(kRelaxed)};
   if (!seen.is_open()) return BreakerState::kClosed;
-  if (is_probing_ || Journal::NowMs() < seen.until()) return BreakerState::kOpen;
+  if (is_probing_ || !IsDue(seen)) return BreakerState::kOpen;
   if (!lock_.is_open() && !lock_.Open(journal_.file().fd())) return BreakerState::kOpen;
   if (!lock_.TryLock(kLockProbe)) return BreakerState::kOpen;
   // The last prober may have reported between the look and the lock. SYNC(breaker-probe): acquire.
   const Word now{word.load(kAcquire)};
-  if (now.is_open() && Journal::NowMs() >= now.until()) {
+  if (now.is_open() && IsDue(now)) {
     is_probing_ = true;
     return BreakerState::kProbe;
   }
@@ -42,7 +49,7 @@ BreakerState Breaker::MayTry() {
 void Breaker::Report(bool good, const BreakerLimits& limits) {
   Atomic<uint64_t>& word = journal_.header().breaker;
   Word seen{word.load(kRelaxed)};
-  if (good && seen.raw == 0) return;
+  if (good && seen.raw == 0 && !is_probing_) return;
   for (;;) {
     Word next{0};
     if (seen.is_open()) {

@@ -15,6 +15,7 @@ constexpr uint32_t kQueueMs = 250;    // beside the candidates that wait at the 
 constexpr uint32_t kAppendMs = 100;   // for records of writers that died before their commit
 constexpr uint32_t kStageMs = 60000;
 constexpr uint32_t kElected = 1, kStopping = 2;
+constexpr uint64_t kMaxTerm = uint64_t{1} << 53;
 
 }  // namespace
 
@@ -44,15 +45,21 @@ void Candidate::Resign() {
 bool Candidate::TryElect() {
   if (!lock_.is_open() && !lock_.Open(journal_.file().fd())) return false;
   if (!lock_.TryLock(kLockLeader)) return false;
+  KILL_POINT(leader_locked);
   JournalHeader& h = journal_.header();
   h.leader_pid.store(ProcessId(), kRelaxed);
   h.leader_thread.store(ThreadId(), kRelaxed);
   // The lock's holder alone writes the term.
-  const uint64_t term = h.term.load(kRelaxed) + 1;
+  const uint64_t before = h.term.load(kRelaxed), term = before < kMaxTerm ? before + 1 : 1;
   h.term.store(term, kRelease);
   h.leader_sleeps.store(0, kRelaxed);
   journal_.Count(JournalCounter::terms);
   KILL_POINT(leader_elected);
+  // A former leader may have died between moving acked and waking those who wait for that.
+  h.settle_wake.fetch_add(1, kRelease);  // SYNC(settle-wake)
+  FutexWakeAll(h.settle_wake);
+  // Read before the leader can fall asleep, or the wake-up after that might be missed.
+  seen_at_election_ = h.append_wake.load(kAcquire);  // SYNC(append-wake)
   term_.store(term, std::memory_order_release);
   return true;
 }
@@ -75,6 +82,7 @@ void Candidate::Hold() {
 // False when it is called off.
 bool Candidate::WaitForLeadership() {
   bool is_waiting = false;  // holds one of the candidates' bytes
+  uint32_t dead = 0;        // thread that has died
   while (!stopping_.load()) {
     if (!lock_.is_open() && !lock_.Open(journal_.file().fd())) {
       watch_.Wait(0, kQueueMs);
@@ -85,8 +93,10 @@ bool Candidate::WaitForLeadership() {
       for (uint32_t i = 0; i < kCandidates; i++) lock_.Unlock(kLockCandidates + i);
       return true;
     }
-    // A leader that died before this looks at its id is dead now: the next turn gets the lock.
-    watch_.Wait(is_waiting ? journal_.header().leader_thread.load(kRelaxed) : 0, is_waiting ? kLookMs : kQueueMs);
+    const uint32_t leader = is_waiting ? journal_.header().leader_thread.load(kRelaxed) : 0;
+    // A leader that died before this looks at its id is dead now: the next turn gets the lock. If it does not, the id is
+    // that of another thread, in a namespace that is not the leader's, and its death says nothing.
+    if (watch_.Wait(leader == dead ? 0 : leader, is_waiting ? kLookMs : kQueueMs)) dead = leader;
   }
   return false;
 }
@@ -95,12 +105,11 @@ void Candidate::Tell() {
   while (stage_.load(kAcquire) == 0) FutexWait(stage_, 0, kStageMs);
   if (stopping_.load()) return;
   notify_();
-  WaitForAppends();
+  WaitForAppends(seen_at_election_);
 }
 
-void Candidate::WaitForAppends() {
+void Candidate::WaitForAppends(uint32_t seen) {
   JournalHeader& h = journal_.header();
-  uint32_t seen = h.append_wake.load(kAcquire);
   while (!stopping_.load()) {
     FutexWait(h.append_wake, seen, kAppendMs);
     const uint32_t now = h.append_wake.load(kAcquire);  // SYNC(append-wake)

@@ -35,7 +35,7 @@ class Candidate {
   void Hold();
   bool WaitForLeadership();
   void Tell();
-  void WaitForAppends();
+  void WaitForAppends(uint32_t seen);
 
   Journal& journal_;
   std::function<void()> notify_;
@@ -43,6 +43,7 @@ class Candidate {
   ProcessWatch watch_;
   std::thread holder_, teller_;
   Atomic<uint32_t> stage_{0};  // futex: 1 elected, 2 stopping
+  uint32_t seen_at_election_ = 0;  // of append_wake; handed to the teller by the stage
   std::atomic<uint64_t> term_{0};
   std::atomic<bool> stopping_{false};
 };

@@ -1,7 +1,5 @@
 #include "journal/index.h"
 
-#include <cstring>
-
 #include "shm/clock.h"
 
 namespace strata {
@@ -17,7 +15,9 @@ LaneIndex::LaneIndex(Journal& journal) : journal_(journal), lanes_(journal.geome
     const Lane& lane = journal.lane(i);
     LaneView& view = lanes_[i];
     view.acked = view.scanned = lane.acked.load(kAcquire);  // SYNC(journal-acked)
-    if (journal.IsLaneSane(lane.head.load(kAcquire), view.acked)) continue;  // SYNC(journal-head)
+    const uint64_t head = lane.head.load(kAcquire);  // SYNC(journal-head)
+    if (head != journal.lane_bytes()) journal.RaiseLanesUsed(i + 1);
+    if (journal.IsLaneSane(head, view.acked)) continue;
     view.is_damaged = true;
     journal.Count(JournalCounter::damaged);
   }
@@ -64,12 +64,12 @@ void LaneIndex::Forget(uint32_t id) {
   if (*at == id) *at = entry.next_of_key;
 }
 
-bool LaneIndex::IsSameKey(uint32_t a, uint32_t b) const {
-  const JournalRecord &x = record(a), &y = record(b);
-  const uint32_t bytes = uint32_t{x.ns_bytes} + x.key_bytes;
-  return x.ns_bytes == y.ns_bytes && x.key_bytes == y.key_bytes &&
-         entries_[a].bytes >= sizeof(JournalRecord) + bytes && entries_[b].bytes >= sizeof(JournalRecord) + bytes &&
-         std::memcmp(&x + 1, &y + 1, bytes) == 0;
+bool LaneIndex::IsWhole(uint32_t id) const {
+  const IndexEntry& e = entries_[id];
+  RecordHead copy;
+  journal_.CopyHeader(e.lane, e.position, &copy);
+  return copy->ns_bytes == e.ns_bytes && copy->key_bytes == e.key_bytes && copy->value_bytes == e.value_bytes &&
+         journal_.CheckOf(Mark::Make(e.lane, e.position), *copy, &record(id) + 1, size_t{e.ns_bytes} + e.key_bytes + e.value_bytes) == copy->check;
 }
 
 void LaneIndex::Skip(uint32_t lane, uint64_t position, uint32_t bytes) {
@@ -94,13 +94,17 @@ void LaneIndex::Add(uint32_t lane, uint64_t position, const JournalRecord& r) {
   entry.op = static_cast<JournalOp>(r.op);
   entry.condition = static_cast<JournalCondition>(r.condition);
   entry.has_source = r.source_version != 0;
+  entry.is_in_file = (r.codec & kCodecInFile) != 0;
+  entry.value_bytes = r.value_bytes;
+  entry.ns_bytes = r.ns_bytes;
+  entry.key_bytes = r.key_bytes;
   entry.state = RecordState::kPrepared;
   lanes_[lane].ids.push_back(id);
   pending_++;
   Link(id);
   Refresh(entry);
   if (!entry.is_done && IsOpen(entry.state)) prepared_.push_back(id);
-  if (!entry.is_done && entry.op_number != 0) resends_.push_back(id);
+  if (!entry.is_done && entry.op_number != 0 && is_between_batches_) resends_.push_back(id);
   if (pending_ > table_.size() * 2) Grow();
 }
 
@@ -127,6 +131,10 @@ void LaneIndex::Refresh(IndexEntry& entry) {
       entry.is_inherited = entry.state == RecordState::kSuperseded;
       entry.version = r.host_version.load(kRelaxed);
       entry.op_number = r.op_number.load(kRelaxed);
+      if (entry.op_number < journal_.header().next_op[entry.partition].load(kRelaxed)) return;
+      // A number nobody has taken: damage. Sent under it, it would make Redis skip all up to it.
+      entry.op_number = 0;
+      journal_.Count(JournalCounter::damaged);
       return;
     case RecordState::kCancelled:
     case RecordState::kSettled:
@@ -151,16 +159,19 @@ bool LaneIndex::HasOwnerMovedOn(const IndexEntry& entry) const {
 
 void LaneIndex::ScanLane(uint32_t index) {
   LaneView& view = lanes_[index];
-  if (view.is_damaged) return;
   const uint64_t head = journal_.lane(index).head.load(kAcquire);  // SYNC(journal-head)
-  if (head < view.scanned || !journal_.IsLaneSane(head, view.acked)) {
-    view.is_damaged = true;
-    journal_.Count(JournalCounter::damaged);
+  const bool was_damaged = view.is_damaged;
+  view.is_damaged = head < view.scanned || !journal_.IsLaneSane(head, view.acked);
+  if (view.is_damaged) {
+    // The owner's next record mends the head.
+    if (!was_damaged) journal_.Count(JournalCounter::damaged);
     return;
   }
+  RecordHead copy;
   while (view.scanned < head) {
-    const JournalRecord& r = *journal_.RecordAt(index, view.scanned);
     const uint64_t at = view.scanned;
+    journal_.CopyHeader(index, at, &copy);
+    const JournalRecord& r = *copy;
     if (!journal_.IsWithinBounds(at, head, r)) {
       // Where the next record begins is not known: up to the head everything is lost.
       journal_.Count(JournalCounter::damaged);
@@ -169,10 +180,9 @@ void LaneIndex::ScanLane(uint32_t index) {
       return;
     }
     view.scanned += r.bytes;
-    const auto state = static_cast<RecordState>(r.state.load(kAcquire));  // SYNC(journal-state)
-    if (state == RecordState::kFiller) {
+    if (r.state.load(kRelaxed) == static_cast<uint32_t>(RecordState::kFiller)) {
       Skip(index, at, r.bytes);
-    } else if (journal_.CheckOf(&r, size_t{r.ns_bytes} + r.key_bytes + r.value_bytes) != r.check) {
+    } else if (journal_.CheckOf(Mark::Make(index, at), r, journal_.RecordAt(index, at) + 1, size_t{r.ns_bytes} + r.key_bytes + r.value_bytes) != r.check) {
       journal_.Count(JournalCounter::damaged);
       Skip(index, at, r.bytes);
     } else {
@@ -181,7 +191,8 @@ void LaneIndex::ScanLane(uint32_t index) {
   }
 }
 
-void LaneIndex::Scan() {
+void LaneIndex::Scan(bool is_between_batches) {
+  is_between_batches_ = is_between_batches;
   size_t kept = 0;
   for (uint32_t id : prepared_) {
     IndexEntry& entry = entries_[id];

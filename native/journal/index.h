@@ -2,6 +2,7 @@
 #pragma once
 
 #include <deque>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -12,6 +13,11 @@ namespace strata {
 
 inline constexpr uint32_t kNoEntry = ~0u;
 
+// The parts of a record's body, within bounds that were checked when the record was read.
+struct RecordBody {
+  std::string_view ns, key, value;
+};
+
 struct IndexEntry {
   uint64_t position = 0;
   uint64_t hash = 0;
@@ -21,12 +27,16 @@ struct IndexEntry {
   uint32_t bytes = 0;
   uint32_t next_of_key = kNoEntry;
   uint32_t stamp = 0;        // the batch it is a member of
-  uint32_t checked = 0;      // the pass in which its key was looked at
+  uint32_t checked = 0;      // the batch for which its key was looked at
+  uint32_t replaced_by = kNoEntry;
+  uint32_t value_bytes = 0;
+  uint16_t ns_bytes = 0, key_bytes = 0;
   uint16_t lane = 0, partition = 0;
   RecordState state = RecordState::kNone;
   JournalOp op = JournalOp::kSet;
   JournalCondition condition = JournalCondition::kAlways;
   bool has_source = false;   // of the caller: conditional too
+  bool is_in_file = false;   // its value is
   bool is_done = false;      // settled, cancelled, damaged or a filler: nothing to send
   bool is_orphan = false;    // prepared or given up, and its owner is dead
   bool is_grouped = false;   // of the batch: emitted, or superseded
@@ -37,8 +47,9 @@ class LaneIndex {
  public:
   explicit LaneIndex(Journal& journal);
 
-  // Reads on from where it stopped up to the present heads, and looks again at records that were not committed.
-  void Scan();
+  // Reads on from where it stopped up to the present heads, and looks again at records that were not committed. Between
+  // batches only: what a former leader has numbered goes to `resends`.
+  void Scan(bool is_between_batches);
   // Looks again at one record. Orphans show after it.
   void Refresh(IndexEntry& entry);
 
@@ -51,6 +62,13 @@ class LaneIndex {
   IndexEntry& entry(uint32_t id) { return entries_[id]; }
   const IndexEntry& entry(uint32_t id) const { return entries_[id]; }
   JournalRecord& record(uint32_t id) const { return *journal_.RecordAt(entries_[id].lane, entries_[id].position); }
+  RecordBody body(uint32_t id) const {
+    const IndexEntry& e = entries_[id];
+    const char* at = reinterpret_cast<const char*>(&record(id) + 1);
+    return {{at, e.ns_bytes}, {at + e.ns_bytes, e.key_bytes}, {at + e.ns_bytes + e.key_bytes, e.value_bytes}};
+  }
+  // False if the record is not any more what was read.
+  bool IsWhole(uint32_t id) const;
   // Calls `visit(id)` for every unsettled record of the same namespace and key, itself included.
   template <class Visit>
   void ForEachOfKey(uint32_t id, Visit visit) {
@@ -80,7 +98,7 @@ class LaneIndex {
   bool HasOwnerMovedOn(const IndexEntry& entry) const;
   void Add(uint32_t lane, uint64_t position, const JournalRecord& record);
   void Skip(uint32_t lane, uint64_t position, uint32_t bytes);
-  bool IsSameKey(uint32_t a, uint32_t b) const;
+  bool IsSameKey(uint32_t a, uint32_t b) const { return body(a).ns == body(b).ns && body(a).key == body(b).key; }
   uint32_t Allocate();
   void Link(uint32_t id);
   void Grow();
@@ -91,6 +109,7 @@ class LaneIndex {
   std::vector<IndexEntry> entries_;
   std::vector<uint32_t> free_, table_, stamps_, prepared_, resends_;
   uint32_t pending_ = 0;
+  bool is_between_batches_ = false;
 };
 
 }  // namespace strata

@@ -132,10 +132,18 @@ Journal* Journal::Open(const std::string& dir, const std::string& name, const Jo
   return journal.release();
 }
 
-uint32_t Journal::CheckOf(const void* record, size_t body_bytes) const {
-  const auto* at = static_cast<const uint8_t*>(record);
-  const uint64_t hash = HashKey(header().hash_seed, 2, at + kCheckedFrom, kCheckedTo - kCheckedFrom);
-  const uint64_t all = HashKey(hash, 3, at + sizeof(JournalRecord), body_bytes);
+void Journal::CopyHeader(uint32_t lane, uint64_t position, RecordHead* to) const {
+  const JournalRecord* from = RecordAt(lane, position);
+  const uint64_t to_end = lane_bytes() - (position & (lane_bytes() - 1));
+  const bool is_whole = to_end >= sizeof(JournalRecord) && LoadField(from->bytes) >= sizeof(JournalRecord);
+  std::memset(to->bytes_, 0, sizeof(to->bytes_));
+  CopyShared(to->bytes_, static_cast<const void*>(from), is_whole ? sizeof(JournalRecord) : 8);
+}
+
+uint32_t Journal::CheckOf(Mark mark, const JournalRecord& header, const void* body, size_t body_bytes) const {
+  const auto* at = reinterpret_cast<const uint8_t*>(&header);
+  const uint64_t hash = HashKey(this->header().hash_seed + mark.raw, 2, at + kCheckedFrom, kCheckedTo - kCheckedFrom);
+  const uint64_t all = HashKey(hash, 3, static_cast<const uint8_t*>(body), body_bytes);
   return static_cast<uint32_t>(all ^ all >> 32);
 }
 

@@ -23,6 +23,17 @@ struct JournalOptions {
 Status ComputeJournalGeometry(const JournalOptions& options, JournalGeometry* out);
 bool IsConsistent(const JournalGeometry& geometry);
 
+// A private copy of a record's header: what was checked in it cannot change any more.
+class RecordHead {
+ public:
+  const JournalRecord& operator*() const { return *reinterpret_cast<const JournalRecord*>(bytes_); }
+  const JournalRecord* operator->() const { return &**this; }
+
+ private:
+  friend class Journal;
+  alignas(8) unsigned char bytes_[sizeof(JournalRecord)];
+};
+
 class Journal {
  public:
   // Attaches to `<name>.journal` in `dir` or creates it. nullptr with `error` filled.
@@ -47,16 +58,25 @@ class Journal {
     const uint32_t used = header().lanes_used.load(kAcquire);  // SYNC(journal-lanes)
     return used < geometry_.lane_count ? used : geometry_.lane_count;
   }
+  void RaiseLanesUsed(uint32_t count) const {
+    uint32_t used = header().lanes_used.load(kRelaxed);
+    while (used < count && !header().lanes_used.compare_exchange_weak(used, count, kAcqRel)) {  // SYNC(journal-lanes)
+    }
+  }
   uint64_t KeyHash(std::string_view ns, std::string_view key) const {
     return HashKey(HashKey(header().hash_seed, 1, Bytes(ns), ns.size()), 0, Bytes(key), key.size());
   }
-  uint32_t CheckOf(const void* record, size_t body_bytes) const;
+  // Of a filler no more than its first two words: it may be shorter than a header.
+  void CopyHeader(uint32_t lane, uint64_t position, RecordHead* to) const;
+  // Of the record that lies at `mark` and nowhere else: a record of an earlier round of the ring does not pass for it.
+  uint32_t CheckOf(Mark mark, const JournalRecord& header, const void* body, size_t body_bytes) const;
   void Count(JournalCounter counter, uint64_t by = 1) const {
     header().counters[static_cast<size_t>(counter)].fetch_add(by, kRelaxed);
   }
   // True if `head` and `acked` can be those of one lane.
   bool IsLaneSane(uint64_t head, uint64_t acked) const {
-    return acked <= head && head - acked <= lane_bytes() && ((head | acked) & 7) == 0 && head <= kMaxPosition + lane_bytes();
+    return acked >= lane_bytes() && acked <= head && head - acked <= lane_bytes() && ((head | acked) & 7) == 0 &&
+           head <= kMaxPosition + lane_bytes();
   }
   // True if a record with this header may lie at `position` and end at or before `limit`.
   bool IsWithinBounds(uint64_t position, uint64_t limit, const JournalRecord& header_copy) const;

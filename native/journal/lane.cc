@@ -17,11 +17,13 @@ uint64_t AlignRecord(uint64_t bytes) { return (bytes + 7) & ~uint64_t{7}; }
 constexpr auto kPreparedWord = static_cast<uint32_t>(RecordState::kPrepared);
 constexpr auto kCommittedWord = static_cast<uint32_t>(RecordState::kCommitted);
 constexpr auto kCancelledWord = static_cast<uint32_t>(RecordState::kCancelled);
+constexpr auto kGivenUpWord = static_cast<uint32_t>(RecordState::kGivenUp);
 
 }  // namespace
 
 bool LaneOwner::TryClaim(uint32_t index) {
   if (!lock_.TryLock(kLockLanes + index)) return false;
+  KILL_POINT(lane_locked);
   Lane& lane = journal_.lane(index);
   const uint64_t head = lane.head.load(kAcquire), acked = lane.acked.load(kAcquire);  // SYNC(journal-head) SYNC(journal-acked)
   // What the dead left is the leader's first; a lane that makes no sense or is used up stays out of use.
@@ -32,15 +34,14 @@ bool LaneOwner::TryClaim(uint32_t index) {
   lane_ = &lane;
   filter_ = &journal_.filter(index);
   index_ = index;
-  head_ = acked_ = harvested_ = head;
+  head_ = acked_ = harvested_ = claimed_at_ = head;
+  is_damaged_ = false;
   // Counts of a dead owner are too high; nothing of his is pending any more.
   for (auto& count : filter_->counts) count.store(0, kRelaxed);
   lane.pid.store(ProcessId(), kRelaxed);
   journal_.file().Prefault(journal_.geometry().rings_at + (uint64_t{index} << journal_.geometry().lane_shift), journal_.lane_bytes());
   KILL_POINT(lane_claimed);
-  uint32_t used = journal_.header().lanes_used.load(kRelaxed);
-  while (used <= index && !journal_.header().lanes_used.compare_exchange_weak(used, index + 1, kAcqRel)) {  // SYNC(journal-lanes)
-  }
+  journal_.RaiseLanesUsed(index + 1);
   return true;
 }
 
@@ -61,7 +62,8 @@ void LaneOwner::Release() {
 uint64_t LaneOwner::LoadAcked() {
   // SYNC(journal-acked): acquire. The leader has done with everything before, results included.
   const uint64_t acked = lane_->acked.load(kAcquire);
-  if (acked > acked_ && acked <= head_) acked_ = acked;  // anything else is damage: no room
+  if (acked > head_) is_damaged_ = true;
+  else if (acked > acked_) acked_ = acked;
   return acked_;
 }
 
@@ -102,7 +104,8 @@ Status LaneOwner::Begin(const JournalInput& input, uint32_t capacity, PendingRec
     return Status::kTooLarge;
   }
   wanted_ = 0;
-  if (lane_ != nullptr && head_ + 2 * need > kMaxPosition) Release();  // used up: on to another lane
+  // Used up, or the leader has passed what is still to be written: on to another lane.
+  if (lane_ != nullptr && (head_ + 2 * need > kMaxPosition || is_damaged_)) Release();
   if (lane_ == nullptr && !Claim()) return Status::kNoRoom;
   if (--until_harvest_ == 0 || until_harvest_ > kHarvestEvery) Harvest();
   const uint64_t lane_bytes = journal_.lane_bytes(), to_end = lane_bytes - (head_ & (lane_bytes - 1));
@@ -121,6 +124,7 @@ Status LaneOwner::Begin(const JournalInput& input, uint32_t capacity, PendingRec
     JournalRecord* record = journal_.RecordAt(index_, head_);
     StoreField(record->bytes, static_cast<uint32_t>(filler));
     record->state.store(static_cast<uint32_t>(RecordState::kFiller), kRelaxed);
+    KILL_POINT(journal_filled);
   }
   out->position = head_ + filler;
   out->record = journal_.RecordAt(index_, out->position);
@@ -155,7 +159,7 @@ Status LaneOwner::Begin(const JournalInput& input, uint32_t capacity, PendingRec
 uint64_t LaneOwner::Finish(const PendingRecord& pending, uint32_t value_bytes) {
   JournalRecord& r = *pending.record;
   StoreField(r.value_bytes, value_bytes);
-  StoreField(r.check, journal_.CheckOf(&r, size_t{r.ns_bytes} + r.key_bytes + value_bytes));
+  StoreField(r.check, journal_.CheckOf(Mark::Make(index_, pending.position), r, &r + 1, size_t{r.ns_bytes} + r.key_bytes + value_bytes));
   KILL_POINT(journal_written);
   auto& count = filter_->counts[r.key_hash % kFilterCounts];
   const uint16_t now = count.load(kRelaxed);
@@ -179,7 +183,7 @@ Status LaneOwner::Prepare(const JournalInput& input, std::string_view value, uin
 
 bool LaneOwner::Commit(uint64_t raw, uint64_t host_version, uint32_t ns_epoch) {
   const Mark mark{raw};
-  if (lane_ == nullptr || mark.lane() != index_ || mark.position() >= head_ || mark.position() < LoadAcked()) return false;
+  if (lane_ == nullptr || mark.lane() != index_ || mark.position() >= head_ || mark.position() < LoadAcked() || is_damaged_) return false;
   JournalRecord& r = *journal_.RecordAt(index_, mark.position());
   r.host_version.store(host_version, kRelaxed);
   r.ns_epoch.store(ns_epoch, kRelaxed);
@@ -197,6 +201,7 @@ bool LaneOwner::Commit(uint64_t raw, uint64_t host_version, uint32_t ns_epoch) {
   // SYNC(append-sleep): either the leader's last look before it sleeps sees the record, or this sees that it sleeps.
   Fence(kSeqCst);
   if (h.leader_sleeps.load(kSeqCst) != 0 && h.leader_sleeps.exchange(0, kSeqCst) != 0) {
+    KILL_POINT(append_claimed);
     h.append_wake.fetch_add(1, kRelease);  // SYNC(append-wake)
     FutexWakeAll(h.append_wake);
   }
@@ -206,15 +211,19 @@ bool LaneOwner::Commit(uint64_t raw, uint64_t host_version, uint32_t ns_epoch) {
 void LaneOwner::Cancel(uint64_t raw) {
   const Mark mark{raw};
   if (lane_ == nullptr || mark.lane() != index_ || mark.position() >= head_ || mark.position() < LoadAcked()) return;
+  auto& word = journal_.RecordAt(index_, mark.position())->state;
   uint32_t state = kPreparedWord;
-  if (journal_.RecordAt(index_, mark.position())->state.compare_exchange_strong(state, kCancelledWord, kRelease)) {  // SYNC(journal-state)
-    Count(LaneCounter::kCancelled);
+  bool is_cancelled = word.compare_exchange_strong(state, kCancelledWord, kRelease);  // SYNC(journal-state)
+  if (!is_cancelled && state == kGivenUpWord) {
+    is_cancelled = word.compare_exchange_strong(state, kCancelledWord, kRelease);  // SYNC(journal-state)
   }
+  if (is_cancelled) Count(LaneCounter::kCancelled);
 }
 
 bool LaneOwner::IsRoomy() {
   if (lane_ == nullptr) return Claim();
   Harvest();
+  if (is_damaged_) return true;  // another lane is to be tried
   return head_ + wanted_ - acked_ <= journal_.lane_bytes();
 }
 
@@ -238,7 +247,8 @@ JournalAnswer LaneOwner::AnswerOf(uint64_t raw) const {
 size_t LaneOwner::TakeAnswers(JournalAnswer* out, size_t room) {
   if (lane_ != nullptr) Harvest();
   for (size_t i = 0; i < awaited_.size();) {  // of lanes this isolate has left
-    if ((lane_ != nullptr && Mark{awaited_[i]}.lane() == index_) || !IsSettled(journal_, awaited_[i])) {
+    const Mark mark{awaited_[i]};
+    if ((lane_ != nullptr && mark.lane() == index_ && mark.position() >= claimed_at_) || !IsSettled(journal_, mark.raw)) {
       i++;
       continue;
     }

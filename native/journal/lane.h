@@ -49,6 +49,7 @@ class LaneOwner {
 
   // The table has the write. False: a leader gave the record up meanwhile; the write is not acknowledged.
   bool Commit(uint64_t mark, uint64_t host_version, uint32_t ns_epoch);
+  // The table does not have the write, or not any more: given up or not, the record is never sent.
   void Cancel(uint64_t mark);
 
   // True when the record that found no room would find it now.
@@ -84,7 +85,8 @@ class LaneOwner {
   LaneFilter* filter_ = nullptr;
   uint32_t index_ = 0;
   uint32_t until_harvest_ = 0;
-  uint64_t head_ = 0, acked_ = 0, harvested_ = 0, wanted_ = 0;
+  bool is_damaged_ = false;  // acked lies beyond what was written
+  uint64_t head_ = 0, acked_ = 0, harvested_ = 0, wanted_ = 0, claimed_at_ = 0;
   std::vector<uint64_t> awaited_;
   std::vector<JournalAnswer> answers_;
 };

@@ -39,7 +39,7 @@ struct Mark {
 //  96  u32 check        100 unused          104 namespace, key, value
 //
 // A codec with kCodecInFile says that the value lies in a file of its own, which the record's value names.
-// Bytes 8 to 63 and the body never change once the record is published; `check` is a hash of them. A filler has only
+// Bytes 8 to 63 and the body never change once the record is published; `check` is a hash of them and the mark. A filler has only
 // bytes and state, and takes what is left before the ring's end.
 enum class RecordState : uint32_t {
   kNone = 0,
@@ -151,15 +151,36 @@ struct alignas(kPage) JournalHeader {
 };
 static_assert(sizeof(JournalHeader) == 3 * kPage);
 
+// Every field's place counts. What a value means does not show in it: then kJournalVersion has to rise. A part of the
+// region's fingerprint too.
 constexpr uint64_t JournalFingerprint() {
+  using H = JournalHeader;
+  using G = JournalGeometry;
+  using R = JournalRecord;
   uint64_t hash = kJournalVersion;
-  for (uint64_t value : {sizeof(JournalHeader), sizeof(JournalGeometry), sizeof(Lane), sizeof(LaneFilter), sizeof(JournalRecord),
-                         offsetof(JournalHeader, next_op), offsetof(JournalHeader, term), offsetof(JournalRecord, check),
-                         size_t{kPartitions}, size_t{kFilterCounts}, size_t{kMaxKeyBytes}}) {
+  for (uint64_t value :
+       {sizeof(H), offsetof(H, geometry), offsetof(H, host_id), offsetof(H, hash_seed), offsetof(H, boot_id_hash),
+        offsetof(H, time_namespace), offsetof(H, append_wake), offsetof(H, leader_sleeps), offsetof(H, settle_wake),
+        offsetof(H, settle_waiters), offsetof(H, term), offsetof(H, leader_pid), offsetof(H, lanes_used), offsetof(H, leader_thread),
+        offsetof(H, link),
+        offsetof(H, last_heard_ms), offsetof(H, clock_offset_ms), offsetof(H, breaker), offsetof(H, letters_head),
+        offsetof(H, letters_tail), offsetof(H, counters), offsetof(H, next_op), offsetof(H, known_seq), offsetof(H, known_epoch),
+        offsetof(H, known_server),
+        sizeof(G), offsetof(G, lane_count), offsetof(G, lane_shift), offsetof(G, letter_bytes), offsetof(G, lanes_at),
+        offsetof(G, filters_at), offsetof(G, letters_at), offsetof(G, rings_at),
+        sizeof(R), offsetof(R, state), offsetof(R, op), offsetof(R, codec), offsetof(R, condition), offsetof(R, partition),
+        offsetof(R, ns_bytes), offsetof(R, key_bytes), offsetof(R, value_bytes), offsetof(R, soft_at), offsetof(R, hard_at),
+        offsetof(R, expected), offsetof(R, source_version), offsetof(R, key_hash), offsetof(R, host_version), offsetof(R, op_number),
+        offsetof(R, result_version), offsetof(R, ns_epoch), offsetof(R, result), offsetof(R, check),
+        sizeof(Lane), offsetof(Lane, acked), offsetof(Lane, counters), sizeof(LaneFilter), size_t{kPartitions},
+        size_t{kFilterCounts}, size_t{kMaxKeyBytes}, static_cast<size_t>(JournalCounter::kCount),
+        static_cast<size_t>(LaneCounter::kCount)}) {
     hash = FingerprintStep(hash, value);
   }
   return hash;
 }
+
+static_assert(static_cast<uint32_t>(JournalFingerprint()) == kJournalLayout, "kJournalLayout of shm/layout.h has to follow");
 
 // File locks lie far behind the content.
 inline constexpr uint64_t kLockLeader = uint64_t{1} << 40;

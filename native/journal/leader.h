@@ -38,6 +38,7 @@ class Leader {
   const std::vector<uint32_t>& batch() const { return batch_; }
   const IndexEntry& entry(uint32_t id) const { return index_.entry(id); }
   const JournalRecord& record(uint32_t id) const { return index_.record(id); }
+  RecordBody body(uint32_t id) const { return index_.body(id); }
   bool is_resend() const { return is_resend_; }
 
   // The table's word on an orphan of the batch: its host version, or 0: it never took effect.
@@ -55,15 +56,18 @@ class Leader {
  private:
   void Choose(const DrainLimits& limits);
   void ChooseResends();
+  void DropDamaged();
   bool Include(uint32_t lane, size_t up_to);
   void IncludeWhatMustNotBeLeft();
   bool MustInclude(uint32_t id);
+  void WaitForWriters(uint32_t id);
+  bool IsToBePlaced(uint32_t id) const;
   void GatherKey(uint32_t id, std::vector<uint32_t>* group);
   void Coalesce(std::vector<uint32_t>& group, std::vector<uint32_t>* survivors,
                 std::vector<std::pair<uint32_t, uint32_t>>* superseded) const;
   void Emit();
   bool HasNoPrepared(IndexEntry& entry, bool may_block);
-  void Supersede(uint32_t id, uint32_t by);
+  void Supersede(const std::vector<std::pair<uint32_t, uint32_t>>& pairs);
   void WriteAnswer(uint32_t id, JournalResult result, uint64_t version);
   void ReleaseSettled();
   bool IsMember(uint32_t id) const { return index_.entry(id).stamp == stamp_; }
@@ -77,7 +81,7 @@ class Leader {
   std::vector<size_t> chosen_;                             // per lane: how many from its front are members
   uint32_t unanswered_ = 0;
   uint32_t first_lane_ = 0;
-  uint32_t stamp_ = 0, pass_ = 0;
+  uint32_t stamp_ = 0;
   bool is_resend_ = false;
 };
 

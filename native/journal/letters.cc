@@ -52,24 +52,22 @@ bool IsPlausible(const LetterHead& head, uint64_t left) {
 
 }  // namespace
 
-void WriteLetter(Journal& journal, const JournalRecord& record, std::string_view reason) {
+void WriteLetter(Journal& journal, const JournalRecord& record, const RecordBody& body, std::string_view reason) {
   JournalHeader& h = journal.header();
   const uint64_t size = journal.geometry().letter_bytes;
   uint64_t head = h.letters_head.load(kRelaxed), tail = h.letters_tail.load(kRelaxed);
   if (tail > head || head - tail > size || (head | tail) % 8 != 0) head = tail = 0;  // damage: begin anew
   reason = reason.substr(0, kMaxReason);
-  const uint32_t kept = record.value_bytes <= size / 4 ? record.value_bytes : 0;
-  const size_t names = size_t{record.ns_bytes} + record.key_bytes;
+  const auto value_bytes = static_cast<uint32_t>(body.value.size()), kept = value_bytes <= size / 4 ? value_bytes : 0;
+  const size_t names = body.ns.size() + body.key.size();
   const size_t bytes = (sizeof(LetterHead) + names + reason.size() + kept + 7) / 8 * 8;
-  if (bytes > size) return;
+  if (bytes > size) return journal.Count(JournalCounter::letters_dropped);
   std::vector<uint8_t> letter(bytes);
   LetterHead own{static_cast<uint32_t>(bytes), 0, WallMicroseconds() / 1000, record.soft_at, record.hard_at, record.op, record.codec,
-                 record.ns_bytes, record.key_bytes, static_cast<uint16_t>(reason.size()), record.partition, 0, record.value_bytes, kept, 0};
-  const auto* body = reinterpret_cast<const uint8_t*>(&record + 1);
+                 static_cast<uint16_t>(body.ns.size()), static_cast<uint16_t>(body.key.size()), static_cast<uint16_t>(reason.size()),
+                 record.partition, 0, value_bytes, kept, 0};
   uint8_t* at = letter.data() + sizeof(own);
-  std::memcpy(at, body, names);
-  std::memcpy(at + names, reason.data(), reason.size());
-  std::memcpy(at + names + reason.size(), body + names, kept);
+  for (std::string_view part : {body.ns, body.key, reason, body.value.substr(0, kept)}) at = std::copy(part.begin(), part.end(), at);
   std::memcpy(letter.data(), &own, sizeof(own));
   own.check = CheckOf(letter.data(), bytes);
   std::memcpy(letter.data(), &own, sizeof(own));
@@ -80,6 +78,7 @@ void WriteLetter(Journal& journal, const JournalRecord& record, std::string_view
     tail = IsPlausible(old, head - tail) ? tail + old.bytes : head;
   }
   h.letters_tail.store(tail, kRelease);  // SYNC(journal-letters)
+  KILL_POINT(letters_dropped);
   Fence(kRelease);
   Copy(journal.letters(), size, head, letter.data(), bytes, true);
   KILL_POINT(letter_written);

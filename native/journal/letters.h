@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "journal/journal.h"
+#include "journal/index.h"
 
 namespace strata {
 
@@ -21,7 +21,7 @@ struct DeadLetter {
 };
 
 // Leader only. Old letters make room; how many were dropped is counted.
-void WriteLetter(Journal& journal, const JournalRecord& record, std::string_view reason);
+void WriteLetter(Journal& journal, const JournalRecord& record, const RecordBody& body, std::string_view reason);
 
 // Those kept now, oldest first. Any process, any time.
 std::vector<DeadLetter> ReadLetters(const Journal& journal);

@@ -1,16 +1,9 @@
 #include "journal/pending.h"
 
-#include <cstring>
-
 namespace strata {
 namespace {
 
 constexpr int kTries = 8;  // of a lane whose records are settled while they are looked at
-
-// A copy of the words of a record's header, each loaded by itself.
-void CopyHeader(JournalRecord* to, const JournalRecord* from) {
-  CopyShared(static_cast<void*>(to), static_cast<const void*>(from), sizeof(JournalRecord));
-}
 
 struct Search {
   const Journal& journal;
@@ -31,21 +24,17 @@ struct Search {
       Fence(kAcquire);
       return lane.acked.load(kRelaxed) > position;
     };
-    alignas(8) unsigned char room[sizeof(JournalRecord)];
-    auto& copy = *reinterpret_cast<JournalRecord*>(room);
+    RecordHead copy;
     for (uint64_t at = acked; at < head;) {
       const JournalRecord* record = journal.RecordAt(index, at);
-      std::memset(room, 0, sizeof(room));
-      // The last bytes of a ring may be a filler shorter than a header.
-      if (LoadField(record->bytes) < sizeof(JournalRecord)) CopyShared(room, record, 8);
-      else CopyHeader(&copy, record);
+      journal.CopyHeader(index, at, &copy);
       if (has_moved(at)) return false;
-      if (!journal.IsWithinBounds(at, head, copy)) return true;  // damage: the leader counts it
+      if (!journal.IsWithinBounds(at, head, *copy)) return true;  // damage: the leader counts it
       // SYNC(journal-state): acquire. Version and epoch of a committed record; loaded again behind it.
-      if (copy.key_hash == hash && record->state.load(kAcquire) == static_cast<uint32_t>(RecordState::kCommitted)) {
-        if (!Take(index, at, copy, record)) return false;
+      if (copy->key_hash == hash && record->state.load(kAcquire) == static_cast<uint32_t>(RecordState::kCommitted)) {
+        if (!Take(index, at, *copy, record)) return false;
       }
-      at += copy.bytes;
+      at += copy->bytes;
     }
     return true;
   }
@@ -53,15 +42,14 @@ struct Search {
   bool Take(uint32_t index, uint64_t at, const JournalRecord& copy, const JournalRecord* record) {
     const uint64_t version = record->host_version.load(kRelaxed);
     const size_t body = size_t{copy.ns_bytes} + copy.key_bytes + copy.value_bytes;
-    std::string bytes(sizeof(JournalRecord) + body, '\0');
-    std::memcpy(bytes.data(), static_cast<const void*>(&copy), sizeof(JournalRecord));
-    CopyShared(bytes.data() + sizeof(JournalRecord), record + 1, body);
+    std::string bytes(body, '\0');
+    CopyShared(bytes.data(), record + 1, body);
     Fence(kAcquire);  // SYNC(journal-reuse)
     if (journal.lane(index).acked.load(kRelaxed) > at) return false;
     if (has_found && version < out->host_version) return true;
-    const std::string_view name(bytes.data() + sizeof(JournalRecord), copy.ns_bytes);
+    const std::string_view name(bytes.data(), copy.ns_bytes);
     const std::string_view own(name.data() + name.size(), copy.key_bytes);
-    if (name != ns || own != key || journal.CheckOf(bytes.data(), body) != copy.check) return true;
+    if (name != ns || own != key || journal.CheckOf(Mark::Make(index, at), copy, bytes.data(), body) != copy.check) return true;
     has_found = true;
     *out = {Mark::Make(index, at).raw, static_cast<JournalOp>(copy.op), copy.codec, copy.condition, copy.soft_at, copy.hard_at, version, copy.source_version,
             std::string(own.data() + own.size(), copy.value_bytes)};

@@ -282,13 +282,17 @@ constexpr uint64_t FingerprintStep(uint64_t hash, uint64_t value) {
   return hash * 0xff51afd7ed558ccdu;
 }
 
+// The journal is a file of its own, but entries name its records by their marks: builds whose journals differ must not
+// meet in a region either. journal/layout.h holds this to its fingerprint.
+inline constexpr uint32_t kJournalLayout = 0x1e0bcf7c;
+
 constexpr uint64_t LayoutFingerprint() {
   uint64_t hash = kLayoutVersion;
   for (uint64_t value : {sizeof(RegionHeader), sizeof(Geometry), offsetof(RegionHeader, hash_seed),
                          sizeof(Bucket), sizeof(RecordHeader), sizeof(Segment), sizeof(ThreadSlot), sizeof(ThreadStats),
                          sizeof(NamespaceEntry), size_t{kSlotsPerBucket}, size_t{kMaxKeyBytes}, size_t{kMaxValueBytes},
                          size_t{kMaxNamespaces}, size_t{kNamePoolBytes}, size_t{kInterestStamps}, size_t{kRecordAlign},
-                         sizeof(FleetBlock), offsetof(RegionHeader, doubt)}) {
+                         sizeof(FleetBlock), offsetof(RegionHeader, doubt), size_t{kJournalLayout}}) {
     hash = FingerprintStep(hash, value);
   }
   return hash;

@@ -14,12 +14,13 @@ ProcessWatch::~ProcessWatch() {
   if (event_fd_ >= 0) close(event_fd_);
 }
 
-void ProcessWatch::Wait(uint32_t thread, uint32_t timeout_ms) {
+bool ProcessWatch::Wait(uint32_t thread, uint32_t timeout_ms) {
   constexpr unsigned kThread = O_EXCL;  // PIDFD_THREAD
   const int pid_fd = thread == 0 ? -1 : static_cast<int>(syscall(SYS_pidfd_open, static_cast<pid_t>(thread), kThread));
   pollfd fds[] = {{event_fd_, POLLIN, 0}, {pid_fd, POLLIN, 0}};  // poll passes over descriptors below 0
-  poll(fds, 2, static_cast<int>(timeout_ms));
+  const bool has_news = poll(fds, 2, static_cast<int>(timeout_ms)) > 0;
   if (pid_fd >= 0) close(pid_fd);
+  return has_news && pid_fd >= 0 && (fds[1].revents & POLLIN) != 0;
 }
 
 void ProcessWatch::Cancel() {

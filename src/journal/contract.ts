@@ -198,7 +198,10 @@ export interface Journal {
 
   /** The record's mark; 0 = full (see `roomy`); -1 = too large. Throws ERR_CACHE_KEY and ERR_CACHE_CLOSED. */
   prepare(write: JournalWrite): Mark
-  /** False: the leader gave the record up meanwhile. Then the write is not acknowledged and has to be made anew. */
+  /**
+   * False: the leader gave the record up meanwhile. Then the write is not acknowledged and has to be made anew, and the
+   * record to be cancelled once the table shows another write in its place, or none.
+   */
   commit(mark: Mark, hostVersion: number, nsEpoch: number): boolean
   /** Ends a record that is not committed. */
   cancel(mark: Mark): void

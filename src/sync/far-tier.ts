@@ -134,7 +134,10 @@ export class FarTier implements Below {
     } finally {
       if (mark > 0 && hostVersion === 0) this.#journal.cancel(mark)
     }
-    if (mark > 0 && hostVersion > 0) this.#journal.commit(mark, hostOrder(hostVersion, SET), view.epoch())
+    if (mark <= 0 || hostVersion === 0 || this.#journal.commit(mark, hostOrder(hostVersion, SET), view.epoch())) return
+    // Given up by the leader, which could not wait. Nobody is owed it: the entry goes, then the record.
+    view.invalidate(key, 0, (shown) => shown === mark)
+    this.#journal.cancel(mark)
   }
 
   /**

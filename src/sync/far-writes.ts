@@ -214,8 +214,7 @@ export class FarWrites {
     let given = 0
     for (;;) {
       const mark = this.#journal.prepare(record)
-      // What the table shows of a write that was given up, and cannot be made anew now, is nobody's.
-      if (mark <= 0 && given > 0 && record.op === SET) view.invalidate(record.key, 0, (shown) => shown === given)
+      if (mark <= 0) this.#withdraw(view, record, given)
       if (mark === 0) return undefined
       if (mark < 0) throw new CacheError('ERR_CACHE_VALUE', `value, key and namespace must have at most ${this.#journal.maxRecordBytes} bytes together (l2.maxValue), got more`)
       const epoch = view.epoch()
@@ -224,18 +223,29 @@ export class FarWrites {
         applied = apply({ mark, doubt: this.#table.doubt() })
       } catch (error) {
         this.#journal.cancel(mark)
+        this.#withdraw(view, record, given)
         throw error
       }
       if (applied.order === undefined) {
         this.#journal.cancel(mark)
+        this.#withdraw(view, record, given)
         return { mark: 0, order: 0, result: applied.result }
       }
+      // The table has this one in its place.
+      if (given > 0) this.#journal.cancel(given)
       const isCleared = record.op !== CLEAR && view.epoch() !== epoch
       // Cleared meanwhile, or given up by the leader, which could not wait: the write has not been acknowledged, so it is made anew.
       if (isCleared) this.#journal.cancel(mark)
       else if (this.#journal.commit(mark, applied.order, epoch)) return { mark, order: applied.order, result: applied.result }
       given = mark
     }
+  }
+
+  /** What the table shows of a write that was given up, and is not made anew, is nobody's: it goes, then the record. */
+  #withdraw(view: L1View, { op, key }: JournalWrite, given: number): void {
+    if (given === 0) return
+    if (op === SET) view.invalidate(key, 0, (shown) => shown === given)
+    this.#journal.cancel(given)
   }
 
   /** When it is as safe as `terms` ask for. */

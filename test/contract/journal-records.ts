@@ -2,6 +2,7 @@
 import * as assert from 'node:assert/strict'
 import type { Test } from 'uvu'
 import type { DrainedRecord, PendingWrite } from '../../src/journal/contract'
+import { until } from '../helpers/until'
 import { type WithJournal, LIMITS, append, drained, elected, settleAll, write } from './with-journal'
 
 const WIDE = { ...LIMITS, bytes: 16 * 1024 * 1024 }
@@ -54,6 +55,18 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
       journal.cancel(mark)
       assert.equal(journal.drain(LIMITS), undefined)
       assert.equal(journal.commit(mark, 2, 0), false)
+    }))
+
+  test('a record that was given up is done with once its writer cancels it, and then everything of the isolate is settled', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      const mark = journal.prepare(write('slow'))
+      await until('the leader gives it up', () => journal.drain(LIMITS) === undefined && journal.stats()['timed_out'] === 1)
+      assert.equal(journal.commit(mark, 2, 0), false)
+      journal.cancel(mark)
+      assert.equal(journal.drain(LIMITS), undefined)
+      assert.ok(journal.isSettled(mark))
+      assert.equal(await journal.ownSettled(soon()), true)
     }))
 
   test('of several writes of a key the one with the highest host version is sent', () =>

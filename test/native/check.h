@@ -1,6 +1,9 @@
 // A registry of native tests and the checks they use. One line per test, one closing line `N passed, N failed`.
 #pragma once
 
+#include <sys/resource.h>
+
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -34,13 +37,29 @@ inline void Fail(const char* file, int line, const std::string& what) {
   Failures()++;
 }
 
+struct Spent {
+  double wall, processors;  // seconds; of this process and its children that have ended
+};
+
+inline Spent SpentSoFar() {
+  rusage own, ended;
+  getrusage(RUSAGE_SELF, &own);
+  getrusage(RUSAGE_CHILDREN, &ended);
+  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6; };
+  return {std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(),
+          seconds(own.ru_utime) + seconds(own.ru_stime) + seconds(ended.ru_utime) + seconds(ended.ru_stime)};
+}
+
 // Runs all tests whose name contains argv[1], in order. Returns the process's exit code.
 inline int RunAll(int argc, char** argv) {
   int passed = 0, failed = 0;
   for (const Test& test : Tests()) {
     if (argc > 1 && std::string(test.name).find(argv[1]) == std::string::npos) continue;
     Failures() = 0;
+    const Spent start = SpentSoFar();
     test.body();
+    const Spent now = SpentSoFar();
+    if (now.wall - start.wall >= 1) printf("  %.1f s, %.1f s of processors\n", now.wall - start.wall, now.processors - start.processors);
     printf("%s %s\n", Failures() == 0 ? "ok" : "not ok", test.name);
     fflush(stdout);
     (Failures() == 0 ? passed : failed)++;

@@ -72,7 +72,7 @@ TEST("fleet: a block lives as long as its value, through touch, expire and recla
     CHECK_EQ(table->Touch(s.context(), s.MakeKey(k), kNever, kNever), Status::kOk);
     // Until it was copied by a reclaim, or relabelled if it is a run.
     for (uint32_t i = 0; i < 40000; i++) {
-      s.Get(k, &got);
+      if (i % 64 == 0) s.Get(k, &got);  // asked for often enough to stay
       CHECK_EQ(s.Set("filler" + std::to_string(i), std::string(200, 'f')), Status::kOk);
     }
     CHECK_EQ(s.Get(k, &got), Status::kOk);

@@ -1,13 +1,9 @@
 // Broken bytes anywhere in a live region: answers may be wrong misses, but nothing crashes and nothing loops.
-#include <signal.h>
-#include <sys/mman.h>
-#include <sys/wait.h>
-
 #include <cstring>
 
 #include "test/native/fixture.h"
-#include "test/native/options.h"
 #include "test/native/region_files.h"
+#include "test/native/seeds.h"
 
 namespace strata::test {
 namespace {
@@ -15,16 +11,9 @@ namespace {
 constexpr RegionOptions kSmall{1u << 20, 600, 4096};
 constexpr uint32_t kKeys = 150;
 
-class Fuzz {
+class Fuzz : public Dice {
  public:
-  explicit Fuzz(uint64_t seed) : random_(seed * 0x9e3779b97f4a7c15u | 1) {}
-
-  uint32_t Below(uint64_t n) {
-    random_ ^= random_ << 13;
-    random_ ^= random_ >> 7;
-    random_ ^= random_ << 17;
-    return static_cast<uint32_t>((random_ >> 32) * n >> 32);
-  }
+  explicit Fuzz(uint64_t seed) : Dice(seed) {}
 
   void Work(Table& table, ThreadContext& t, int operations) {
     for (int n = 0; n < operations; n++) {
@@ -104,7 +93,6 @@ class Fuzz {
   }
 
  private:
-  uint64_t random_;
   uint64_t tokens_[8] = {};
   std::vector<uint8_t> value_;
 };
@@ -120,30 +108,6 @@ std::unique_ptr<Table> OpenSeeded(const std::string& dir, uint64_t seed, const c
   }
   region->header().hash_seed = seed;
   return std::make_unique<Table>(region);
-}
-
-// Runs `body` for seeds in a child, which must end by itself; names the seed that made it crash or hang.
-template <class Body>
-void ForSeeds(uint64_t count, Body body) {
-  auto* at = static_cast<Atomic<uint64_t>*>(mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0));
-  fflush(stdout);
-  pid_t child = fork();
-  if (child == 0) {
-    for (uint64_t n = 0; n < count; n++) {
-      at->store(Seed() + n);
-      alarm(15);  // one seed takes milliseconds
-      body(Seed() + n);
-    }
-    fflush(stdout);
-    _exit(Failures() == 0 ? 0 : 1);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  if (status != 0) {
-    Fail(__FILE__, __LINE__, std::string(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM ? "endless loop" : "crash") +
-                                 ", status " + std::to_string(status) + ", STRATA_TEST_SEED=" + std::to_string(at->load()));
-  }
-  munmap(at, 4096);
 }
 
 TEST("fuzz: a key that stands in its bucket twice keeps nobody busy for ever") {

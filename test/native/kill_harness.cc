@@ -1,9 +1,10 @@
 // Kills and stops processes inside the core, at every named instant and at random times, and audits the region
 // after each batch: nothing torn, nothing leaked after repair, nobody waits for the dead or the stopped.
 //
-// Usage: kill_harness [--full] [--seed N] [--kills N] [--random N] [--stops N]
+// Usage: kill_harness [--journal] [--full] [--seed N] [--kills N] [--random N] [--stops N]
 #include <cstring>
 
+#include "test/native/journal_kill.h"
 #include "test/native/kill_round.h"
 #include "test/native/options.h"
 
@@ -11,6 +12,7 @@ namespace strata::test {
 namespace {
 
 struct Plan {
+  bool is_journal = false;
   uint64_t seed = Seed();
   uint32_t kills = 100;     // of each point
   uint32_t random = 2000;   // at random times
@@ -23,7 +25,8 @@ constexpr RegionOptions kRegions[] = {
 bool ParseArguments(int argc, char** argv, Plan* plan) {
   for (int i = 1; i < argc; i++) {
     const bool has_value = i + 1 < argc;
-    if (strcmp(argv[i], "--full") == 0) plan->random = 10000;
+    if (strcmp(argv[i], "--journal") == 0) plan->is_journal = true;
+    else if (strcmp(argv[i], "--full") == 0) plan->random = 10000;
     else if (strcmp(argv[i], "--seed") == 0 && has_value) plan->seed = strtoull(argv[++i], nullptr, 10);
     else if (strcmp(argv[i], "--kills") == 0 && has_value) plan->kills = static_cast<uint32_t>(atoi(argv[++i]));
     else if (strcmp(argv[i], "--random") == 0 && has_value) plan->random = static_cast<uint32_t>(atoi(argv[++i]));
@@ -88,10 +91,11 @@ class Agenda {
 int Main(int argc, char** argv) {
   Plan plan;
   if (!ParseArguments(argc, argv, &plan)) {
-    fprintf(stderr, "usage: %s [--full] [--seed N] [--kills N] [--random N] [--stops N]\n", argv[0]);
+    fprintf(stderr, "usage: %s [--journal] [--full] [--seed N] [--kills N] [--random N] [--stops N]\n", argv[0]);
     return 2;
   }
   printf("seed %llu\n", static_cast<unsigned long long>(plan.seed));
+  if (plan.is_journal) return KillInJournal({plan.seed, plan.kills, plan.random / 4, plan.stops});
   const uint64_t start = PreciseNs();
   uint64_t random = plan.seed * 2654435761u + 88172645463325252u, said = start;
   Board& board = *CreateBoard();

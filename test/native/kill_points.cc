@@ -20,7 +20,7 @@ Armed armed;  // of this process; its only thread
 const char* KillPointName(uint32_t point) {
   static const char* const kNames[] = {
 #define X(name) #name,
-      STRATA_KILL_POINTS(X)
+      STRATA_KILL_POINTS(X) STRATA_JOURNAL_KILL_POINTS(X)
 #undef X
   };
   return kNames[point];

@@ -8,7 +8,9 @@
 
 namespace strata::test {
 
+// Of the table; those of the journal go on behind them.
 inline constexpr uint32_t kPoints = static_cast<uint32_t>(KillPoint::kCount);
+inline constexpr uint32_t kAllPoints = static_cast<uint32_t>(KillPoint::kEnd);
 
 const char* KillPointName(uint32_t point);
 

@@ -5,7 +5,7 @@ import { suite } from '../helpers/suite'
 const ROOT = join(__dirname, '../../..')
 
 suite('layout page', (test) => {
-  test('docs/memory-layout.md is what the headers say', () => {
+  test('docs/memory-layout.md and the layout in docs/journal.md are what the headers say', () => {
     execFileSync(process.execPath, [join(ROOT, 'scripts/layout-doc.mjs'), '--check'], { stdio: 'inherit' })
   })
 })

@@ -82,7 +82,8 @@ export class Lane {
     this.#queue.length = 0
     this.sink.end(bytes.subarray(0, allowed), () => {
       this.sink.destroySoon()
-      this.source.resetAndDestroy()
+      if (this.source.writableEnded) this.source.destroy()
+      else this.source.resetAndDestroy()
     })
   }
 }

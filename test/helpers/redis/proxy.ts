@@ -176,8 +176,11 @@ export class FaultProxy {
 }
 
 function cut({ client, server }: Connection): void {
-  client.resetAndDestroy()
-  server.resetAndDestroy()
+  for (const socket of [client, server]) {
+    // Resetting a socket whose end is under way leaves a handle that Node waits for at exit without end.
+    if (socket.writableEnded) socket.destroy()
+    else socket.resetAndDestroy()
+  }
 }
 
 /** A proxy in front of `target` for `body`, closed after it. */

@@ -1,0 +1,60 @@
+#include "test/native/journal_fixture.h"
+
+namespace strata::test {
+
+std::unique_ptr<Journal> OpenJournal(const std::string& dir, const JournalOptions& options, const char* name) {
+  RegionError error;
+  std::string warnings;
+  std::unique_ptr<Journal> journal(Journal::Open(dir, name, options, &error, &warnings));
+  if (journal == nullptr) Fail(__FILE__, __LINE__, std::string(StatusName(error.status)) + ": " + error.detail);
+  return journal;
+}
+
+std::vector<Drained> BatchOf(Leader& leader) {
+  std::vector<Drained> batch;
+  for (uint32_t id : leader.batch()) {
+    const RecordBody body = leader.body(id);
+    const IndexEntry& entry = leader.entry(id);
+    batch.push_back({std::string(body.ns), std::string(body.key), std::string(body.value), Mark::Make(entry.lane, entry.position).raw,
+                     entry.version, entry.op_number, entry.op, entry.is_orphan});
+  }
+  return batch;
+}
+
+std::vector<Drained> Drain(Leader& leader, const DrainLimits& limits) {
+  leader.Drain(limits);
+  return BatchOf(leader);
+}
+
+std::string Words(const std::vector<Drained>& batch) {
+  std::string words;
+  for (const Drained& record : batch) words += (words.empty() ? "" : " ") + record.key + "=" + record.value;
+  return words;
+}
+
+bool AnswerAll(Leader& leader, JournalResult result) {
+  for (uint32_t i = 0; i < leader.batch().size(); i++) leader.Answer(i, {result, 100 + i, "refused"});
+  return leader.Advance();
+}
+
+JournalInput InputOf(const Write& write) {
+  JournalInput input;
+  input.op = write.op;
+  input.condition = write.condition;
+  input.source_version = write.source_version;
+  input.ns = write.ns;
+  input.key = write.key;
+  return input;
+}
+
+uint64_t Prepare(LaneOwner& owner, const Write& write) {
+  uint64_t mark = 0;
+  return owner.Prepare(InputOf(write), write.value, &mark) == Status::kOk ? mark : 0;
+}
+
+uint64_t Put(LaneOwner& owner, const Write& write) {
+  const uint64_t mark = Prepare(owner, write);
+  return mark != 0 && owner.Commit(mark, write.version, 1) ? mark : 0;
+}
+
+}  // namespace strata::test

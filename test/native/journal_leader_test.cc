@@ -1,0 +1,390 @@
+// The leader's side: what goes next, what is replaced, what the next leader finds, and what a former one may not do.
+#include <thread>
+
+#include "shm/clock.h"
+#include "test/native/journal_fixture.h"
+
+namespace strata::test {
+namespace {
+
+constexpr auto kVersioned = JournalCondition::kVersion;
+
+uint64_t CountOf(const Journal& journal, JournalCounter counter) {
+  return journal.header().counters[static_cast<size_t>(counter)].load();
+}
+
+// Owners are asked after a while only whether they live.
+void LetOrphansShow(Leader& leader) {
+  leader.GoToSleep();
+  const uint64_t until = PreciseNs() + 1000000;
+  while (PreciseNs() < until) std::this_thread::yield();
+  leader.GoToSleep();
+}
+
+struct Host {
+  explicit Host(const JournalOptions& options = kSmallJournal) : journal(OpenJournal(dir.path(), options)), a(*journal), b(*journal), c(*journal) {}
+  Directory dir;
+  std::unique_ptr<Journal> journal;
+  LaneOwner a, b, c;
+};
+
+TEST("journal leader: of the plain writes of a key only the last goes, whatever lanes they came by") {
+  Host h;
+  const uint64_t first = Put(h.a, {"k", "1", 10}), second = Put(h.b, {"k", "2", 12}), third = Put(h.a, {"k", "3", 14});
+  const uint64_t other = Put(h.b, {"other", "x", 1}), gone = Put(h.c, {"gone", "y", 1}), del = Put(h.a, {"gone", "", 2, JournalOp::kDelete});
+  Lead lead(*h.journal);
+  const auto batch = Drain(lead.leader);
+  CHECK_EQ(batch.size(), 3);
+  for (const Drained& record : batch) CHECK(record.mark == third || record.mark == other || record.mark == del);
+  CHECK_EQ(CountOf(*h.journal, JournalCounter::coalesced), 3);
+  for (uint32_t i = 0; i < batch.size(); i++) CHECK(lead.leader.Answer(i, {JournalResult::kStored, batch[i].mark == third ? 77u : 5u, {}}));
+  CHECK(!IsSettled(*h.journal, first));
+  CHECK(lead.leader.Advance());
+  CHECK(IsSettled(*h.journal, first) && IsSettled(*h.journal, gone));
+  // Who was replaced is told the version of what went in its place at last.
+  CHECK(h.a.AnswerOf(first).result == JournalResult::kSuperseded && h.a.AnswerOf(first).version == 77);
+  CHECK(h.b.AnswerOf(second).result == JournalResult::kSuperseded && h.b.AnswerOf(second).version == 77);
+  CHECK(h.a.AnswerOf(third).result == JournalResult::kStored && h.a.AnswerOf(third).version == 77);
+}
+
+TEST("journal leader: a replaced record is told the version of the last one, also when the one between waits in its lane") {
+  Host h;
+  const uint64_t first = Put(h.a, {"k", "1", 1});
+  for (int n = 0; n < 40; n++) CHECK(Put(h.b, {"filler" + std::to_string(n), "x", 1}) != 0);
+  CHECK(Put(h.b, {"k", "2", 2}) != 0);
+  CHECK(Put(h.c, {"k", "3", 3}) != 0);
+  Lead lead(*h.journal);
+  auto batch = Drain(lead.leader, {34, 1u << 20});
+  CHECK(!batch.empty() && batch[0].key == "k" && batch[0].value == "3");
+  CHECK(AnswerAll(lead.leader));
+  CHECK(h.a.AnswerOf(first).result == JournalResult::kSuperseded && h.a.AnswerOf(first).version == 100);
+  while (!(batch = Drain(lead.leader, {8, 1u << 20})).empty()) {
+    for (const Drained& record : batch) CHECK(record.key != "k");
+    CHECK(AnswerAll(lead.leader));
+  }
+  CHECK_EQ(h.journal->lane(1).acked.load(), h.journal->lane(1).head.load());
+}
+
+TEST("journal leader: what somebody waits for is never replaced, and all of a key goes in the order of versions") {
+  Host h;
+  CHECK(Put(h.a, {"k", "d", 8}) != 0);
+  CHECK(Put(h.b, {"k", "a", 2}) != 0 && Put(h.b, {"k", "b", 4, JournalOp::kSet, kVersioned}) != 0);
+  CHECK(Put(h.c, {"k", "c", 6}) != 0 && Put(h.c, {"k", "e", 10, JournalOp::kSet, JournalCondition::kAlways, 5}) != 0);
+  CHECK(Put(h.a, {"k", "f", 12, JournalOp::kTouch}) != 0 && Put(h.b, {"k", "g", 14, JournalOp::kSet, JournalCondition::kUnchanged}) != 0);
+  Lead lead(*h.journal);
+  // d replaces c; a touch and a fill do not replace, and nothing later replaces them here.
+  CHECK(Words(Drain(lead.leader)) == "k=a k=b k=d k=e k=f k=g");
+  CHECK(AnswerAll(lead.leader));
+  CHECK(Put(h.a, {"k", "f", 22, JournalOp::kTouch}) != 0 && Put(h.b, {"k", "g", 24, JournalOp::kSet, JournalCondition::kUnchanged}) != 0);
+  CHECK(Put(h.c, {"k", "h", 26}) != 0);
+  CHECK(Words(Drain(lead.leader)) == "k=h");
+}
+
+TEST("journal leader: clears go first and replace nothing") {
+  Host h;
+  CHECK(Put(h.a, {"k", "1", 2}) != 0 && Put(h.a, {"", "", 1, JournalOp::kClear}) != 0 && Put(h.a, {"k", "2", 4}) != 0);
+  CHECK(Put(h.b, {"", "", 1, JournalOp::kClear}) != 0);
+  Lead lead(*h.journal);
+  const auto batch = Drain(lead.leader);
+  CHECK(batch.size() == 3 && batch[0].op == JournalOp::kClear && batch[1].op == JournalOp::kClear && batch[2].value == "2");
+}
+
+TEST("journal leader: a batch takes in what must not be left behind, whatever its limit") {
+  Host h;
+  h.a.Cancel(Prepare(h.a, {"first lane", "", 1}));
+  for (int n = 0; n < 20; n++) CHECK(Put(h.b, {"b" + std::to_string(n), "x", 1}) != 0);
+  CHECK(Put(h.b, {"k", "older", 2, JournalOp::kSet, kVersioned}) != 0);
+  for (int n = 0; n < 20; n++) CHECK(Put(h.c, {"c" + std::to_string(n), "x", 1}) != 0);
+  CHECK(Put(h.c, {"b5", "oldest", 0, JournalOp::kSet, kVersioned}) != 0);
+  CHECK(Put(h.a, {"k", "newer", 4, JournalOp::kSet, kVersioned}) != 0);
+  Lead lead(*h.journal);
+  const auto batch = Drain(lead.leader, {1, 1});
+  std::string k, b5;
+  for (const Drained& record : batch) {
+    if (record.key == "k") k += record.value + " ";
+    if (record.key == "b5") b5 += record.value + " ";
+  }
+  CHECK(k == "older newer ");
+  CHECK(b5 == "oldest x ");
+  CHECK(AnswerAll(lead.leader));
+  CHECK(Drain(lead.leader).empty());
+}
+
+TEST("journal leader: limits are kept, lanes take turns, and everything goes in the end") {
+  Host h;
+  for (int n = 0; n < 100; n++) {
+    CHECK(Put(h.a, {"a" + std::to_string(n), "x", 1}) != 0);
+    if (n % 4 == 0) CHECK(Put(h.b, {"b" + std::to_string(n), "y", 1}) != 0);
+  }
+  Lead lead(*h.journal);
+  size_t sum = 0, batches = 0, with_b = 0;
+  for (auto batch = Drain(lead.leader, {40, 1u << 20}); !batch.empty(); batch = Drain(lead.leader, {40, 1u << 20})) {
+    CHECK(batch.size() <= 40);
+    sum += batch.size();
+    batches++;
+    bool has_b = false;
+    for (const Drained& record : batch) has_b |= record.key[0] == 'b';
+    with_b += has_b ? 1 : 0;
+    CHECK(AnswerAll(lead.leader));
+  }
+  CHECK(sum == 125 && batches >= 4 && with_b >= 2);
+  CHECK(Put(h.a, {"big", std::string(2000, 'x'), 1}) != 0 && Put(h.a, {"big2", std::string(2000, 'x'), 1}) != 0);
+  CHECK_EQ(Drain(lead.leader, {40, 100}).size(), 1);  // one goes even if it is above the limit
+}
+
+TEST("journal leader: nothing goes before its commit, and a living writer that takes too long has to redo") {
+  Host h;
+  Lead lead(*h.journal);
+  const uint64_t slow = Prepare(h.a, {"slow", "x", 1}), cancelled = Prepare(h.b, {"cancelled", "x", 1});
+  CHECK(Put(h.a, {"k", "behind", 2}) != 0);
+  h.b.Cancel(cancelled);
+  CHECK(!h.b.Commit(cancelled, 1, 1));
+  // It waits for the writer a little, because there is nothing else, then goes without it.
+  CHECK(Words(Drain(lead.leader)) == "k=behind");
+  CHECK(!h.a.Commit(slow, 1, 1));
+  CHECK_EQ(CountOf(*h.journal, JournalCounter::timed_out), 1);
+  CHECK(AnswerAll(lead.leader));
+  CHECK(IsSettled(*h.journal, slow) && IsSettled(*h.journal, cancelled));
+  CHECK_EQ(h.journal->lane(0).acked.load(), h.journal->lane(0).head.load());
+}
+
+TEST("journal leader: a write that was given up waits for its writer, who makes it anew, takes it back, or dies") {
+  Host h;
+  Lead lead(*h.journal);
+  CHECK(Put(h.a, {"before", "v", 1}) != 0 && Put(h.b, {"other", "v", 1}) != 0);
+  const uint64_t anew = Prepare(h.a, {"k", "1", 0});
+  auto state = [&](uint64_t mark) { return static_cast<RecordState>(h.journal->RecordAt(Mark{mark}.lane(), Mark{mark}.position())->state.load()); };
+  auto give_up = [&](uint64_t mark) {
+    for (int n = 0; state(mark) == RecordState::kPrepared && n < 1000; n++) CHECK(Drain(lead.leader).empty());
+    return state(mark) == RecordState::kGivenUp;
+  };
+  CHECK_EQ(Drain(lead.leader).size(), 2);  // without it: there is something else
+  CHECK(AnswerAll(lead.leader) && give_up(anew));
+  CHECK(!h.a.Commit(anew, 2, 1) && !IsSettled(*h.journal, anew) && lead.leader.GoToSleep());
+  PendingFound found;
+  CHECK(!FindPending(*h.journal, "n", "k", &found));
+  const uint64_t again = Put(h.a, {"k", "1", 3});
+  CHECK(Words(Drain(lead.leader)) == "k=1" && AnswerAll(lead.leader) && IsSettled(*h.journal, anew) && IsSettled(*h.journal, again));
+  CHECK(h.a.AnswerOf(anew).result == JournalResult::kSuperseded);
+  const uint64_t back = Prepare(h.a, {"k", "2", 0});
+  CHECK(give_up(back) && !h.a.Commit(back, 4, 1));
+  h.a.Cancel(back);
+  CHECK(state(back) == RecordState::kCancelled && Drain(lead.leader).empty() && IsSettled(*h.journal, back));
+  const uint64_t orphan = Prepare(h.a, {"k", "3", 0});
+  CHECK(give_up(orphan) && Put(h.b, {"k", "4", 5}) != 0);
+  CHECK(Words(Drain(lead.leader)) == "k=4" && AnswerAll(lead.leader) && !IsSettled(*h.journal, orphan));
+  h.a.Release();
+  LetOrphansShow(lead.leader);
+  const auto batch = Drain(lead.leader);
+  CHECK(batch.size() == 1 && batch[0].is_orphan && batch[0].mark == orphan);
+  CHECK(lead.leader.Resolve(0, 6, 1) && lead.leader.Assign(0) != 0 && AnswerAll(lead.leader) && IsSettled(*h.journal, orphan));
+}
+
+TEST("journal leader: a writer whose value lies in a file has more time than others") {
+  Host h;
+  Lead lead(*h.journal);
+  const Write write{"large", "", 0};
+  JournalInput input = InputOf(write);
+  input.codec = kCodecInFile | 1;
+  uint64_t large = 0;
+  CHECK(h.a.Prepare(input, "reference", &large) == Status::kOk);
+  const uint64_t small = Prepare(h.b, {"small", "v", 0});
+  CHECK(Put(h.b, {"behind", "v", 1}) != 0);
+  CHECK(Words(Drain(lead.leader)) == "behind=v" && AnswerAll(lead.leader));
+  CHECK(!h.b.Commit(small, 2, 1) && h.a.Commit(large, 2, 1));
+  CHECK(Words(Drain(lead.leader)) == "large=reference" && AnswerAll(lead.leader));
+}
+
+TEST("journal leader: what the dead did not commit is the table's to decide") {
+  Host h;
+  Lead lead(*h.journal);
+  const uint64_t first = Prepare(h.a, {"seen", "x", 1}), second = Prepare(h.a, {"unseen", "y", 1});
+  CHECK(Put(h.a, {"acknowledged", "z", 7}) != 0);
+  h.a.Release();
+  const auto batch = Drain(lead.leader);
+  CHECK_EQ(batch.size(), 3);
+  for (uint32_t i = 0; i < batch.size(); i++) {
+    if (batch[i].key == "acknowledged") {
+      CHECK(!batch[i].is_orphan && !lead.leader.Resolve(i, 5, 1) && batch[i].version == 7);
+      continue;
+    }
+    CHECK(batch[i].is_orphan && batch[i].mark == (batch[i].key == "seen" ? first : second));
+    CHECK_EQ(lead.leader.Assign(i), 0);  // not before it is resolved
+    CHECK(lead.leader.Resolve(i, batch[i].key == "seen" ? 9 : 0, 1));
+    CHECK(!lead.leader.Resolve(i, 9, 1));
+    CHECK((lead.leader.Assign(i) != 0) == (batch[i].key == "seen"));
+  }
+  CHECK(AnswerAll(lead.leader));
+  CHECK(IsSettled(*h.journal, second));
+  CHECK(Put(h.b, {"next", "v", 1}) != 0 && h.b.index() == 0);
+}
+
+TEST("journal leader: an orphan goes behind the older writes of its key, wherever they lie") {
+  Host h;
+  Prepare(h.a, {"k", "newest", 0, JournalOp::kSet, kVersioned});  // the table had it, then its writer died
+  h.a.Release();
+  for (int n = 0; n < 20; n++) CHECK(Put(h.b, {"b" + std::to_string(n), "x", 1}) != 0);
+  CHECK(Put(h.b, {"k", "older", 2, JournalOp::kSet, kVersioned}) != 0);
+  Lead lead(*h.journal);
+  LetOrphansShow(lead.leader);
+  const auto batch = Drain(lead.leader, {1, 1});
+  std::string k;
+  for (const Drained& record : batch) k += record.key == "k" ? record.value + " " : "";
+  CHECK(k == "older newest " && batch.back().is_orphan);
+}
+
+TEST("journal leader: what breaks after it was read is not sent, and the rest is") {
+  Host h;
+  const uint64_t whole = Put(h.a, {"whole", "v", 2}), broken = Put(h.a, {"broken", "v", 2}), longer = Put(h.b, {"longer", "v", 2});
+  const uint64_t numbered = Put(h.b, {"numbered", "v", 2});
+  Lead lead(*h.journal);
+  CHECK(!lead.leader.GoToSleep());  // reads
+  auto record = [&](uint64_t mark) { return h.journal->RecordAt(Mark{mark}.lane(), Mark{mark}.position()); };
+  reinterpret_cast<char*>(record(broken) + 1)[7] ^= 1;
+  record(longer)->value_bytes = 1u << 30;
+  auto batch = Drain(lead.leader);
+  CHECK(Words(batch) == "whole=v numbered=v" && batch[0].mark == whole && batch[1].mark == numbered);
+  CHECK_EQ(CountOf(*h.journal, JournalCounter::damaged), 2);
+  CHECK(AnswerAll(lead.leader) && IsSettled(*h.journal, broken) && IsSettled(*h.journal, longer));
+  // A number nobody has taken would make Redis skip all up to it.
+  const uint64_t later = Put(h.a, {"later", "v", 4});
+  record(later)->op_number.store(uint64_t{1} << 40);
+  batch = Drain(lead.leader);
+  CHECK(Words(batch) == "later=v" && !lead.leader.is_resend() && lead.leader.Assign(0) < 100);
+}
+
+TEST("journal leader: a broken head is mended by the next record, a broken count of lanes by the next leader") {
+  Host h;
+  CHECK(Put(h.a, {"a", "1", 1}) != 0 && Put(h.b, {"b", "1", 1}) != 0);
+  {
+    Lead lead(*h.journal);
+    h.journal->lane(1).head.store(3);
+    CHECK(Words(Drain(lead.leader)) == "a=1" && AnswerAll(lead.leader) && Drain(lead.leader).empty());
+    CHECK(Put(h.b, {"b", "2", 2}) != 0);
+    CHECK(Words(Drain(lead.leader)) == "b=2" && AnswerAll(lead.leader));
+  }
+  CHECK(Put(h.c, {"c", "1", 1}) != 0);
+  h.journal->header().lanes_used.store(0);
+  Lead next(*h.journal);
+  CHECK(Words(Drain(next.leader)) == "c=1" && h.journal->lanes_used() == 3);
+}
+
+TEST("journal leader: the next one sends again what was not answered, under the same numbers and first") {
+  Host h;
+  std::vector<Drained> sent;
+  {
+    Lead lead(*h.journal);
+    CHECK(Put(h.a, {"a", "1", 2, JournalOp::kSet, kVersioned}) != 0 && Put(h.a, {"a", "2", 4, JournalOp::kSet, kVersioned}) != 0);
+    CHECK(Put(h.b, {"b", "1", 2}) != 0 && Put(h.b, {"c", "1", 2}) != 0);
+    CHECK_EQ(Drain(lead.leader).size(), 4);
+    for (uint32_t i = 0; i < 3; i++) CHECK(lead.leader.Assign(i) != 0);
+    sent = BatchOf(lead.leader);
+    CHECK(lead.leader.Answer(0, {JournalResult::kStored, 50, {}}));
+    CHECK(!lead.leader.Answer(0, {JournalResult::kLost, 51, {}}) && !lead.leader.Advance());
+    CHECK(Drain(lead.leader).size() == 4);  // the batch is still under way
+  }
+  CHECK(Put(h.c, {"a", "3", 6}) != 0);
+  Lead next(*h.journal);
+  CHECK_EQ(next.candidate.term(), 2);
+  auto batch = Drain(next.leader);
+  CHECK(next.leader.is_resend() && batch.size() == 2);
+  for (uint32_t i = 0; i < 2; i++) {
+    CHECK(batch[i].mark == sent[i + 1].mark && batch[i].op_number == sent[i + 1].op_number && batch[i].value == sent[i + 1].value);
+    CHECK_EQ(next.leader.Assign(i), batch[i].op_number);
+  }
+  CHECK(AnswerAll(next.leader));
+  batch = Drain(next.leader);
+  CHECK(!next.leader.is_resend() && batch.size() == 2);
+  uint64_t highest = 0;
+  for (const Drained& record : sent) highest = std::max(highest, record.op_number);
+  for (uint32_t i = 0; i < 2; i++) CHECK(next.leader.Assign(i) > highest);
+  CHECK(AnswerAll(next.leader) && Drain(next.leader).empty());
+}
+
+TEST("journal leader: what was replaced under a former leader is not settled before its replacement") {
+  Host h;
+  const uint64_t first = Put(h.a, {"k", "1", 2});
+  for (int n = 0; n < 20; n++) CHECK(Put(h.b, {"b" + std::to_string(n), "x", 1}) != 0);
+  CHECK(Put(h.b, {"k", "2", 4}) != 0 && Put(h.c, {"k", "3", 6, JournalOp::kSet, kVersioned}) != 0);
+  {
+    Lead lead(*h.journal);
+    CHECK(Drain(lead.leader).size() > 1);  // and dies before it gives a number
+  }
+  Lead next(*h.journal);
+  const auto batch = Drain(next.leader, {1, 1});
+  std::string k;
+  for (const Drained& record : batch) k += record.key == "k" ? record.value : "";
+  CHECK(k.find('2') != std::string::npos && k.find('1') == std::string::npos);
+  CHECK(!IsSettled(*h.journal, first));
+  CHECK(AnswerAll(next.leader) && IsSettled(*h.journal, first));
+}
+
+TEST("journal leader: a former leader is refused everything") {
+  Host h;
+  const uint64_t mark = Put(h.a, {"k", "v", 2});
+  Prepare(h.b, {"orphan", "v", 2});
+  h.b.Release();
+  Lead old(*h.journal);
+  LetOrphansShow(old.leader);
+  CHECK_EQ(Drain(old.leader).size(), 2);
+  const auto& record = *h.journal->RecordAt(0, Mark{mark}.position());
+  h.journal->header().term.fetch_add(1);  // as if another had been elected
+  CHECK(!old.candidate.IsLeading());
+  for (uint32_t i = 0; i < 2; i++) {
+    CHECK_EQ(old.leader.Assign(i), 0);
+    CHECK(!old.leader.Resolve(i, 4, 1));
+    CHECK(!old.leader.Answer(i, {JournalResult::kDead, 9, "x"}));
+  }
+  CHECK(!old.leader.Advance() && old.leader.GoToSleep());
+  CHECK(record.state.load() == static_cast<uint32_t>(RecordState::kCommitted) && record.op_number.load() == 0);
+  CHECK(!IsSettled(*h.journal, mark) && ReadLetters(*h.journal).empty() && h.journal->header().leader_sleeps.load() == 0);
+  Lead second(*h.journal);
+  CHECK(!second.is_elected && second.leader.Drain({}).empty());  // the lock is still the old one's
+  old.candidate.Resign();
+  CHECK(second.candidate.TryElect() && second.candidate.IsLeading() && !old.candidate.IsLeading());
+  CHECK(!old.leader.Advance());
+}
+
+TEST("journal leader: it falls asleep only if nothing is to be drained, and a commit wakes it") {
+  Host h;
+  Lead lead(*h.journal);
+  JournalHeader& header = h.journal->header();
+  CHECK(Put(h.a, {"k", "v", 1}) != 0);
+  CHECK_EQ(header.append_wake.load(), 0);
+  CHECK(!lead.leader.GoToSleep() && header.leader_sleeps.load() == 0);
+  CHECK_EQ(Drain(lead.leader).size(), 1);
+  CHECK(AnswerAll(lead.leader) && lead.leader.GoToSleep() && header.leader_sleeps.load() == 1);
+  const uint64_t open = Prepare(h.a, {"k", "v", 2});
+  CHECK_EQ(header.append_wake.load(), 0);
+  CHECK(h.a.Commit(open, 2, 1));
+  CHECK(header.append_wake.load() == 1 && header.leader_sleeps.load() == 0);
+  CHECK(Put(h.b, {"k", "v", 3}) != 0);
+  CHECK_EQ(header.append_wake.load(), 1);
+}
+
+TEST("journal leader: many keys in many lanes, all entangled, are placed in one pass") {
+  // Each key has records in two lanes, so that the first record of a batch pulls in one lane after the other.
+  Directory dir;
+  auto journal = OpenJournal(dir.path(), {32u << 20, 32, 4096});
+  std::vector<std::unique_ptr<LaneOwner>> owners;
+  constexpr uint64_t kEach = 2000;
+  for (uint32_t lane = 0; lane < 32; lane++) {
+    owners.push_back(std::make_unique<LaneOwner>(*journal));
+    for (uint64_t n = 0; n < kEach; n++) {
+      const uint64_t key = n % 2 == 0 ? lane * kEach + n : (lane == 31 ? 0 : lane + 1) * kEach + (kEach - 2 - n / 2 * 2);
+      CHECK(Put(*owners[lane], {"k" + std::to_string(key), "v", n % 2 == 0 ? 4u : 2u, JournalOp::kSet, kVersioned}) != 0);
+    }
+  }
+  Lead lead(*journal);
+  const auto batch = Drain(lead.leader, {1, 1});
+  CHECK(batch.size() > 30000);
+  std::string before;
+  for (const Drained& record : batch) {
+    if (record.version == 4 && before != record.key) return Fail(__FILE__, __LINE__, record.key + " goes before its older write");
+    before = record.key;
+  }
+  CHECK(AnswerAll(lead.leader));
+}
+
+}  // namespace
+}  // namespace strata::test
