@@ -69,8 +69,10 @@ export abstract class Reads {
     try {
       const entry = this.view.entry(key)
       if (this.far === undefined) return Promise.resolve(toCacheEntry<T>(entry))
+      const startMs = performance.now()
       const isThere = entry !== undefined && !entry.isStale
-      return (isThere ? this.#describe(key, entry) : this.readBelow(key).then(() => this.#describe(key, this.view.entry(key)))).then(toCacheEntry<T>)
+      const described = isThere ? this.#describe(key, entry, startMs) : this.readBelow(key).then(() => this.#describe(key, this.view.entry(key), startMs))
+      return described.then(toCacheEntry<T>)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -104,8 +106,8 @@ export abstract class Reads {
     return this.shared.flights.read({ view: this.view, key, terms: this.terms }, this.far!.patienceMs)
   }
 
-  #describe(key: string, entry: L1Entry | undefined): Promise<FoundEntry | undefined> {
-    return this.far!.tier.entry({ view: this.view, key, terms: this.terms }, entry)
+  #describe(key: string, entry: L1Entry | undefined, startMs: number): Promise<FoundEntry | undefined> {
+    return this.far!.tier.entry({ view: this.view, key, terms: this.terms, startMs }, entry)
   }
 
   #getMany(keys: readonly string[]): unknown[] {

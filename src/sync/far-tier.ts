@@ -12,7 +12,7 @@ import { CacheError } from '../words/errors'
 import type { Below, Found, Missed, TimedWish, Wish } from './below'
 import { Claimer } from './fleet-claims'
 import { FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
-import { isOfMark, markOf, versionOfEntry } from './versions'
+import { isOfMark, markOf, versionOfEntry, versionOfMark } from './versions'
 
 export interface FarSettings {
   softTimeoutMs: number
@@ -106,17 +106,16 @@ export class FarTier implements Below {
     return base.then((known) => unlessClosed(() => this.#store(wish, lease, encoded, known, doubt)))
   }
 
-  /** The entry with its version in the fleet; from Redis where only Redis can tell. */
-  async entry(wish: Wish, held: L1Entry | undefined): Promise<FarEntry | undefined> {
+  /** The entry with its version in the fleet; from Redis where only Redis can tell, if there is time for that. */
+  async entry(wish: TimedWish, held: L1Entry | undefined): Promise<FarEntry | undefined> {
     const known = held === undefined ? undefined : versionOfEntry(this.#journal, held)
     if (known !== undefined) return { ...held!, version: known }
     const pending = this.#journal.pending(wish.view.namespace, wish.key)
-    if (pending === undefined) {
-      const result = await this.#ask(wish, performance.now() + this.#settings.softTimeoutMs, 0)
-      if (result.state === 'hit') {
-        const { value, life, isStale } = hitOf(result)
-        return { value: decoded(value), version: result.version, isStale, ttlLeftMs: life.ttlMs === 0 && !isStale ? Number.POSITIVE_INFINITY : life.ttlMs, tier: 'l2' }
-      }
+    if (pending !== undefined) return held === undefined ? entryOfPending(pending) : { ...held, version: 0 }
+    const result = await this.#ask(wish, Math.min(this.deadlineOf(wish), performance.now() + this.#settings.softTimeoutMs), 0)
+    if (result.state === 'hit') {
+      const { value, life, isStale } = hitOf(result)
+      return { value: decoded(value), version: result.version, isStale, ttlLeftMs: ttlLeftOf(life, isStale), tier: 'l2' }
     }
     return held === undefined ? undefined : { ...held, version: 0 }
   }
@@ -203,7 +202,13 @@ export class FarTier implements Below {
   /** What the caller gets without its being stored: nobody may be given anything older afterwards, also not by a read that began before. */
   #outdate({ view, key }: Wish, result: ReadResult): void {
     const version = result.state === 'hit' ? result.version : result.state === 'miss' ? result.base : 0
-    if (version > 0) unlessClosed(() => view.invalidate(key, version, (mark) => this.#journal.isSettled(mark)))
+    if (version > 0) unlessClosed(() => view.invalidate(key, version, (mark) => this.#journal.isSettled(mark) && !this.#isFrom(mark, version)))
+  }
+
+  /** Redis is known to have given the write at least that version. */
+  #isFrom(mark: number, version: number): boolean {
+    const answer = this.#journal.answerOf(mark)
+    return answer?.result === 'stored' && answer.version >= version
   }
 
   #isPending(mark: number): boolean {
@@ -215,6 +220,17 @@ const TOO_LATE: FarFailure = { state: 'failed', error: new CacheError('ERR_CACHE
 
 function isConditional({ condition, sourceVersion }: PendingWrite): boolean {
   return condition === IF_ABSENT || condition === IF_VERSION || sourceVersion > 0
+}
+
+/** A write on its way that the table does not show: its room was needed, or Redis has lost its data since. */
+function entryOfPending(pending: PendingWrite): FarEntry | undefined {
+  const { op, codec, payload, life, mark } = pending
+  if (op !== SET || life.ttlMs < 0 || isConditional(pending)) return undefined
+  return { value: decode(codec, payload), version: versionOfMark(mark), isStale: false, ttlLeftMs: ttlLeftOf(life, false), tier: 'l1' }
+}
+
+function ttlLeftOf({ ttlMs }: Life, isStale: boolean): number {
+  return ttlMs === 0 && !isStale ? Number.POSITIVE_INFINITY : ttlMs
 }
 
 function hitOf(result: FarHit): Hit {

@@ -5,6 +5,9 @@ import { type SentinelSet, withSentinels } from '../helpers/redis/sentinel'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
 
+/** Two deaths, each with as many votes as the sentinels may need, within the deadline of the file. */
+const WATCHDOG_MS = 140_000
+
 async function withClient(set: SentinelSet, body: (client: Redis) => Promise<void>): Promise<void> {
   const client = new Redis({ sentinels: set.addresses, name: set.name, sentinelRetryStrategy: () => 50, retryStrategy: () => 50 })
   client.on('error', () => {})
@@ -45,4 +48,4 @@ suite('a primary with sentinels', (test) => {
     // And once more, from there.
     assert.notEqual(await set.killPrimary(), primary)
   }))
-})
+}, WATCHDOG_MS)

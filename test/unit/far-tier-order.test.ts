@@ -8,6 +8,7 @@ import { EncodedValue } from '../../src/wire/codec'
 import { FarTier } from '../../src/sync/far-tier'
 import { Flights } from '../../src/sync/flights'
 import { type Deferred, deferred } from '../helpers/deferred'
+import { append, drained, elected, settleAll, write } from '../contract/with-journal'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
 
@@ -32,7 +33,7 @@ function setup() {
   const isolate = (): Flights => new Flights(table, new FarTier(table, journal, reader, settings))
   const terms = { ...DEFAULT_TERMS, leaseMs: 30_000 }
   const read = (flights: Flights, patienceMs: number): Promise<unknown> => flights.read({ view: table.root, key: 'k', terms }, patienceMs)
-  return { table, asked, here: isolate(), there: isolate(), read }
+  return { table, journal, asked, here: isolate(), there: isolate(), read }
 }
 
 suite('order of what is read from Redis', (test) => {
@@ -65,6 +66,25 @@ suite('order of what is read from Redis', (test) => {
     asked[1]!.resolve(hit('old', 8 * 1024))
     assert.equal(await quick, 'old')
     assert.equal(table.root.get('k'), undefined)
+  })
+  test('what is the very write that the table shows does not remove it, however stale', async () => {
+    const { table, journal, asked, here, read } = setup()
+    const mark = append(journal, 2, write('k', 'own'))
+    await elected(journal)
+    table.root.set('k', 'own', { ttlMs: 1, graceMs: 60_000 }, undefined, { mark, doubt: table.doubt() })
+    settleAll(journal, drained(journal), 9 * 1024)
+    await until('it is stale', () => table.root.get('k') === undefined)
+    // Somebody else loads, so nothing is stored.
+    table.root.acquire('k', { leaseMs: 30_000, force: true })
+    const once = async (version: number): Promise<unknown> => {
+      const quick = read(here, 0)
+      await until('Redis is asked', () => asked.length === 1)
+      asked.pop()!.resolve({ ...hit('own', version), softLeftMs: 0, hardLeftMs: 60_000 })
+      await quick
+      return table.root.entry('k')?.value
+    }
+    assert.equal(await once(9 * 1024), 'own')
+    assert.equal(await once(10 * 1024), undefined, 'but what is newer does')
   })
   test('nothing has changed: the answer is stored', async () => assert.equal(await late({ state: 'miss', base: 0, why: 'absent' }), 'old'))
 })

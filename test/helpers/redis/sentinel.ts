@@ -4,6 +4,9 @@ import { type RedisOptions, RedisServer } from './server'
 
 const NAME = 'stratacache'
 const DOWN_AFTER_MS = 500
+const FAILOVER_TIMEOUT_MS = 3_000
+/** On a busy machine sentinels miss each other's votes. They vote again after twice the failover timeout: nine more times. */
+const AGREED_MS = 10 * 2 * FAILOVER_TIMEOUT_MS
 
 // The periods of the protocol in ms. Tilt is a sentinel's distrust of its own clock after a pause,
 // which a busy machine would give it.
@@ -72,7 +75,7 @@ export class SentinelSet {
 
   async #agreed(): Promise<RedisServer> {
     let primary: RedisServer | undefined
-    await eventually('the sentinels agree on a primary', async () => (primary = await this.primary()) !== undefined)
+    await eventually('the sentinels agree on a primary', async () => (primary = await this.primary()) !== undefined, AGREED_MS)
     return primary!
   }
 
@@ -81,7 +84,7 @@ export class SentinelSet {
     await eventually('the sentinels agree on a new primary', async () => {
       primary = await this.primary()
       return primary !== undefined && primary !== old
-    })
+    }, AGREED_MS)
     await this.#settled(primary!)
     return primary!
   }
@@ -114,7 +117,7 @@ async function startAll(options: RedisOptions): Promise<[servers: RedisServer[],
     const lines = [
       `monitor ${NAME} ${host} ${port} 2`,
       `down-after-milliseconds ${NAME} ${DOWN_AFTER_MS}`,
-      `failover-timeout ${NAME} 3000`,
+      `failover-timeout ${NAME} ${FAILOVER_TIMEOUT_MS}`,
       `parallel-syncs ${NAME} 2`,
       ...(options.password === undefined ? [] : [`auth-pass ${NAME} ${options.password}`]),
     ]
