@@ -132,7 +132,11 @@ export class Far {
   }
 
   #startWorker(workerData: CoordinatorData): void {
-    this.#worker = new Worker(join(__dirname, '..', 'workers', 'coordinator.js'), { workerData, name: `stratacache:${this.#options.name}` })
+    this.#worker = new Worker(join(__dirname, '..', 'workers', 'coordinator.js'), {
+      workerData, name: `stratacache:${this.#options.name}`,
+      // A batch outlives a small young generation and would be copied out of it.
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
+    })
     this.#worker.on('message', (event: CoordinationEvent) => this.#log.hear(event))
     this.#worker.on('error', (error) => this.#log.warn({ message: error.message }, 'the coordinator ended; another process may lead', 'error'))
     this.#worker.unref()
@@ -179,6 +183,7 @@ export function coordinationSettingsOf(options: ParsedOptions, far: FarConfig): 
 const ENVELOPE_BYTES = 64
 const DISK_FILE_BYTES = 8 * 1024 * 1024
 const WRITE_TIMEOUT_MS = 2_000
+const YOUNG_MB = 64
 const CLAIM_AGAIN_MS = 1_000
 const LOOK_AGAIN_MS = 5
 

@@ -58,6 +58,8 @@ export interface DrainedRecord {
   readonly codec: number
   /** The leader's own copy. Undefined when it lay in a file that is gone or damaged: such a record can only be settled as dead. */
   readonly payload: Uint8Array | undefined
+  /** Of key and payload, told without making them. */
+  readonly bytes: number
   readonly condition: JournalWrite['condition']
   readonly expected: number
   readonly sourceVersion: number

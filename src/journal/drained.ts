@@ -1,5 +1,6 @@
 /** Drained records out of the numbers and bytes the native side has filled. */
 import type { DrainedRecord, JournalWrite } from './contract'
+import { IN_FILE } from './value-files'
 
 // Numbers of one record (native/binding/journal_lead.cc).
 const OP = 0
@@ -24,35 +25,127 @@ const IS_ORPHAN = 1
 const HAS_ASCII_KEY = 2
 const HAS_SAME_NAMESPACE = 4
 
-/** `width`: numbers per record. Payloads are parts of `body`. */
-export function readBatch(meta: Float64Array, body: Buffer, width: number): DrainedRecord[] {
+/**
+ * `width`: numbers per record. Payloads are parts of `body`; `meta` and `body` belong to the records from now on.
+ * `fromFile` reads the value of one whose payload only names its file.
+ */
+export function readBatch(meta: Float64Array, body: Buffer, width: number, fromFile: (record: DrainedRecord) => Uint8Array | undefined): DrainedRecord[] {
   const records: DrainedRecord[] = []
   let namespace = ''
   for (let at = 0, index = 0; at < meta.length; at += width, index++) {
-    const flags = meta[at + FLAGS]!
     const start = meta[at + OFFSET]!
-    const keyAt = start + meta[at + NS_BYTES]!
-    const valueAt = keyAt + meta[at + KEY_BYTES]!
-    if ((flags & HAS_SAME_NAMESPACE) === 0) namespace = body.toString('utf8', start, keyAt)
-    records.push({
-      mark: meta[at + MARK]!,
-      op: meta[at + OP] as JournalWrite['op'],
-      namespace,
-      key: (flags & HAS_ASCII_KEY) !== 0 ? body.toString('latin1', keyAt, valueAt) : body.toString('utf8', keyAt, valueAt),
-      partition: meta[at + PARTITION]!,
-      codec: meta[at + CODEC]!,
-      payload: body.subarray(valueAt, valueAt + meta[at + VALUE_BYTES]!),
-      condition: meta[at + CONDITION] as JournalWrite['condition'],
-      expected: meta[at + EXPECTED]!,
-      sourceVersion: meta[at + SOURCE_VERSION]!,
-      hostVersion: meta[at + HOST_VERSION]!,
-      nsEpoch: meta[at + NS_EPOCH]!,
-      softAtMs: meta[at + SOFT_AT]!,
-      hardAtMs: meta[at + HARD_AT]!,
-      opNumber: meta[at + OP_NUMBER]!,
-      isOrphan: (flags & IS_ORPHAN) !== 0,
-      index,
-    })
+    if ((meta[at + FLAGS]! & HAS_SAME_NAMESPACE) === 0) namespace = body.toString('utf8', start, start + meta[at + NS_BYTES]!)
+    const record = new Drained(meta, body, at, index, namespace)
+    if (record.isInFile) record.hold(fromFile(record))
+    records.push(record)
   }
   return records
+}
+
+/**
+ * A view of one record. Key and payload are made when they are asked for: a batch lives too long for thousands of
+ * strings and Buffers to die young.
+ */
+class Drained implements DrainedRecord {
+  readonly index: number
+  readonly namespace: string
+  readonly #meta: Float64Array
+  readonly #body: Buffer
+  readonly #at: number
+  /** In place of what the record's bytes name. */
+  #value: Uint8Array | undefined
+  #isHeld = false
+
+  constructor(meta: Float64Array, body: Buffer, at: number, index: number, namespace: string) {
+    this.#meta = meta
+    this.#body = body
+    this.#at = at
+    this.index = index
+    this.namespace = namespace
+  }
+
+  get key(): string {
+    const start = this.#number(OFFSET) + this.#number(NS_BYTES)
+    const end = start + this.#number(KEY_BYTES)
+    return (this.#number(FLAGS) & HAS_ASCII_KEY) !== 0 ? this.#body.toString('latin1', start, end) : this.#body.toString('utf8', start, end)
+  }
+
+  get isInFile(): boolean {
+    return (this.#number(CODEC) & IN_FILE) !== 0
+  }
+
+  hold(value: Uint8Array | undefined): void {
+    this.#value = value
+    this.#isHeld = true
+  }
+
+  get payload(): Uint8Array | undefined {
+    if (this.#isHeld) return this.#value
+    const start = this.#number(OFFSET) + this.#number(NS_BYTES) + this.#number(KEY_BYTES)
+    return this.#body.subarray(start, start + this.#number(VALUE_BYTES))
+  }
+
+  get bytes(): number {
+    return this.#number(KEY_BYTES) + (this.#value?.length ?? this.#number(VALUE_BYTES))
+  }
+
+  get mark(): number {
+    return this.#number(MARK)
+  }
+
+  get op(): JournalWrite['op'] {
+    return this.#number(OP) as JournalWrite['op']
+  }
+
+  get partition(): number {
+    return this.#number(PARTITION)
+  }
+
+  get codec(): number {
+    return this.#number(CODEC) & ~IN_FILE
+  }
+
+  get condition(): JournalWrite['condition'] {
+    return this.#number(CONDITION) as JournalWrite['condition']
+  }
+
+  get expected(): number {
+    return this.#number(EXPECTED)
+  }
+
+  get sourceVersion(): number {
+    return this.#number(SOURCE_VERSION)
+  }
+
+  get hostVersion(): number {
+    return this.#number(HOST_VERSION)
+  }
+
+  get nsEpoch(): number {
+    return this.#number(NS_EPOCH)
+  }
+
+  get softAtMs(): number {
+    return this.#number(SOFT_AT)
+  }
+
+  get hardAtMs(): number {
+    return this.#number(HARD_AT)
+  }
+
+  get isOrphan(): boolean {
+    return (this.#number(FLAGS) & IS_ORPHAN) !== 0
+  }
+
+  get opNumber(): number {
+    return this.#number(OP_NUMBER)
+  }
+
+  set opNumber(value: number) {
+    this.#meta[this.#at + OP_NUMBER] = value
+  }
+
+  #number(which: number): number {
+    return this.#meta[this.#at + which]!
+  }
 }

@@ -388,7 +388,7 @@ function versionInPlaceOf(record: ProcessRecord): number {
 function drained({ write, payload, mark, hostVersion, nsEpoch, softAtMs, hardAtMs, opNumber }: ProcessRecord, index: number): DrainedRecord {
   const { op, namespace, key, partition, codec, condition, expected, sourceVersion } = write
   return {
-    mark, op, namespace, key, partition, codec, payload, condition, expected, sourceVersion, hostVersion, nsEpoch, softAtMs, hardAtMs,
+    mark, op, namespace, key, partition, codec, payload, bytes: payload.length + Buffer.byteLength(key), condition, expected, sourceVersion, hostVersion, nsEpoch, softAtMs, hardAtMs,
     opNumber, isOrphan: false, index,
   }
 }

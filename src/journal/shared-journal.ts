@@ -302,13 +302,11 @@ export class SharedJournal implements Journal {
     const meta = new Float64Array(count * this.#native.recordNumbers)
     const body = Buffer.allocUnsafeSlow(this.#box[OUT]!)
     this.#native.fill(meta, body)
-    const records = readBatch(meta, body, this.#native.recordNumbers)
     this.#hasFiles = false
-    for (const [i, record] of records.entries()) {
-      if ((record.codec & IN_FILE) === 0) continue
+    const records = readBatch(meta, body, this.#native.recordNumbers, ({ mark, payload }) => {
       this.#hasFiles = true
-      records[i] = { ...record, codec: record.codec & ~IN_FILE, payload: this.#files.read(record.mark, record.payload!) }
-    }
+      return this.#files.read(mark, payload!)
+    })
     return { records, isResend }
   }
 

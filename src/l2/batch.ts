@@ -24,7 +24,7 @@ export interface Batch {
 
 /** What an entry weighs on the way. */
 export function weightOf(record: WriteRecord): number {
-  return record.payload.length + record.key.length * 2 + 128
+  return (record.bytes ?? record.payload.length + record.key.length * 2) + 160
 }
 
 /** No records: makes sure that the partition has a state. */

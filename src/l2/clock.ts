@@ -1,8 +1,18 @@
 /** Redis' clock, as an offset to this machine's monotonic clock. Milliseconds. */
 
+/** `performance.now()` is the same clock, counted from the start of the thread. */
+const STARTED_MS = startedMs()
+
 /** Shared by all processes of the host, unlike `performance.now()`. */
 export function monotonicMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6
+  return STARTED_MS + performance.now()
+}
+
+/** A thread may be stopped between the two readings, which makes the difference too small: the largest is the most exact. */
+function startedMs(): number {
+  let startedMs = Number.NEGATIVE_INFINITY
+  for (let i = 0; i < 8; i++) startedMs = Math.max(startedMs, Number(process.hrtime.bigint()) / 1e6 - performance.now())
+  return startedMs
 }
 
 const OLD_AFTER_MS = 30_000

@@ -131,6 +131,8 @@ export interface WriteRecord {
   nsEpoch: number
   /** From 1, rising by one per record and partition. A record sent again keeps its number. */
   opNumber: number
+  /** Bytes of key and payload, where they are known without asking for both. */
+  bytes?: number
   /** On a record sent again: the last sequence of the partition that this host knew when it sent it first. */
   resendFloor?: number | undefined
 }

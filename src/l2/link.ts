@@ -34,8 +34,8 @@ interface Owed {
   answers: unknown[]
   missing: number
   sentMs: number
+  deadlineMs: number
   resolve: ((answers: unknown[]) => void) | undefined
-  timer: NodeJS.Timeout | undefined
 }
 
 const MAX_OWED = 16_384
@@ -56,6 +56,8 @@ export class Link {
   #retryTimer: NodeJS.Timeout | undefined
   #handshakeTimer: NodeJS.Timeout | undefined
   #watch: NodeJS.Timeout | undefined
+  #deadline: NodeJS.Timeout | undefined
+  #deadlineMs = Number.POSITIVE_INFINITY
   #lastFailure: Failure | undefined
   #waiters = new Set<() => void>()
   readonly #owed = new Set<Owed>()
@@ -110,12 +112,12 @@ export class Link {
       return Promise.resolve(requests.map(() => busy(this.host)))
     }
     return new Promise((resolve) => {
-      const owed: Owed = { answers: new Array(requests.length), missing: requests.length, sentMs: performance.now(), resolve, timer: undefined }
+      const owed: Owed = { answers: new Array(requests.length), missing: requests.length, sentMs: performance.now(), deadlineMs, resolve }
       if (requests.length === 0) return resolve([])
-      owed.timer = setTimeout(() => this.#expire(owed), Math.max(0, deadlineMs - performance.now()))
       this.#owed.add(owed)
       this.#owedCommands += requests.length
       this.#watchOwed()
+      this.#watchDeadline(deadlineMs)
       this.#write(redis, requests, owed)
     })
   }
@@ -131,6 +133,7 @@ export class Link {
     this.#isClosed = true
     clearTimeout(this.#retryTimer)
     this.drop()
+    clearTimeout(this.#deadline)
     for (const end of [...this.#waiters]) end()
   }
 
@@ -187,6 +190,7 @@ export class Link {
     }
     this.#owed.clear()
     this.#owedCommands = 0
+    this.#deadline?.unref()
     this.#options.onState?.('lost', failure)
     if (!this.#isClosed) this.#retry()
   }
@@ -202,7 +206,8 @@ export class Link {
   #write(redis: Redis, requests: readonly Order[], owed: Owed): void {
     // One system call for all: the driver writes each command by itself.
     const { stream } = redis as unknown as { stream: { cork(): void; uncork(): void } }
-    stream.cork()
+    const isCorked = requests.length > 1
+    if (isCorked) stream.cork()
     let bytes = 0
     for (let index = 0; index < requests.length; index++) {
       const request = requests[index]!
@@ -214,6 +219,7 @@ export class Link {
       )
     }
     // A large block goes at once: the server begins with it while the next one is made.
+    if (!isCorked) return
     if (bytes > LARGE_BYTES) stream.uncork()
     else process.nextTick(() => stream.uncork())
   }
@@ -228,10 +234,8 @@ export class Link {
     if (--owed.missing === 0) {
       this.#owed.delete(owed)
       this.#settle(owed)
-      if (this.#owed.size === 0) {
-        clearInterval(this.#watch)
-        this.#watch = undefined
-      }
+      // It holds no process.
+      if (this.#owed.size === 0) this.#deadline?.unref()
     }
   }
 
@@ -250,15 +254,42 @@ export class Link {
   }
 
   #settle(owed: Owed): void {
-    clearTimeout(owed.timer)
     owed.resolve?.(owed.answers)
     owed.resolve = undefined
+  }
+
+  /** One timer for all, set for the first deadline; it stays when that is met, which costs less than to set it for each. */
+  #watchDeadline(deadlineMs: number): void {
+    if (deadlineMs >= this.#deadlineMs) {
+      this.#deadline?.ref()
+      return
+    }
+    clearTimeout(this.#deadline)
+    this.#deadlineMs = deadlineMs
+    this.#deadline = setTimeout(() => {
+      this.#deadline = undefined
+      this.#deadlineMs = Number.POSITIVE_INFINITY
+      const nowMs = performance.now()
+      let nextMs = Number.POSITIVE_INFINITY
+      for (const owed of [...this.#owed]) {
+        if (owed.resolve === undefined) continue
+        // A timer may fire a little early.
+        if (owed.deadlineMs <= nowMs + 1) this.#expire(owed)
+        else nextMs = Math.min(nextMs, owed.deadlineMs)
+      }
+      if (nextMs < Number.POSITIVE_INFINITY) this.#watchDeadline(nextMs)
+    }, Math.max(0, deadlineMs - performance.now()))
   }
 
   #watchOwed(): void {
     this.#watch ??= setInterval(() => {
       const [oldest] = this.#owed
-      if (oldest === undefined || performance.now() - oldest.sentMs < this.#options.stuckMs) return
+      if (oldest === undefined) {
+        clearInterval(this.#watch)
+        this.#watch = undefined
+        return
+      }
+      if (performance.now() - oldest.sentMs < this.#options.stuckMs) return
       this.counts.drops++
       this.drop(timeout(this.host))
     }, this.#options.stuckMs / 4).unref()

@@ -16,6 +16,7 @@
 import { crc32 } from 'node:zlib'
 import { misuse } from '../words/errors'
 import { PARTITIONS } from './contract'
+import { asciiCrc } from './crc'
 
 export const DEFAULT_PREFIX = 'sc1'
 
@@ -27,33 +28,7 @@ const CACHE = /^[A-Za-z0-9._-]{1,64}$/
  * `group` alone where given, modulo 256. Part of the wire format: it never changes.
  */
 export function partitionOf(namespace: string, key: string, group?: string): number {
-  return (group === undefined ? shortCrc(namespace, key) ?? crc32(suffixOf(namespace, key)) : crc32(group)) % PARTITIONS
-}
-
-const SHORT = 96
-const TABLE = new Int32Array(256)
-for (let byte = 0; byte < 256; byte++) {
-  let crc = byte
-  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 0 ? crc >>> 1 : (crc >>> 1) ^ 0xedb88320
-  TABLE[byte] = crc
-}
-
-/** The same CRC without the way into zlib, for short names of ASCII letters; undefined for others. */
-function shortCrc(namespace: string, key: string): number | undefined {
-  if (namespace.length + key.length > SHORT) return undefined
-  let crc = -1
-  for (let i = 0; i < namespace.length; i++) {
-    const code = namespace.charCodeAt(i)
-    if (code > 127) return undefined
-    crc = TABLE[(crc ^ code) & 255]! ^ (crc >>> 8)
-  }
-  crc = TABLE[(crc ^ 124) & 255]! ^ (crc >>> 8)
-  for (let i = 0; i < key.length; i++) {
-    const code = key.charCodeAt(i)
-    if (code > 127) return undefined
-    crc = TABLE[(crc ^ code) & 255]! ^ (crc >>> 8)
-  }
-  return (crc ^ -1) >>> 0
+  return (group === undefined ? asciiCrc(namespace, '|', key) ?? crc32(suffixOf(namespace, key)) : crc32(group)) % PARTITIONS
 }
 
 /** What names an entry within its partition, in keys, envelopes and messages. */

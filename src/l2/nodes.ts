@@ -89,6 +89,10 @@ export class Nodes {
 
   /** Each partition's requests, in one write per node; answers in the same shape. */
   async send(requests: ReadonlyMap<number, readonly Order[]>, deadlineMs: number): Promise<Map<number, unknown[]>> {
+    if (!this.isCluster && requests.size === 1) {
+      const [[partition, list]] = [...requests] as [[number, readonly Order[]]]
+      return new Map([[partition, await this.#single().send(list, deadlineMs)]])
+    }
     const partitionsByLink = new Map<Link | undefined, number[]>()
     for (const partition of requests.keys()) {
       const link = this.linkOf(partition)

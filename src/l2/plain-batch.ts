@@ -1,17 +1,17 @@
 /**
- * A batch of sets and deletes without conditions in the form that leaves the script the least to do: the envelopes from
- * byte 12 on, with their times, and the message's part. The common case by far, so it is made without an object per entry.
+ * A batch of sets and deletes without conditions in the form that leaves the script the least to do: whole values, with
+ * their times and with the versions they get if nobody else has written to the partition, and the message's part. The
+ * common case by far, so it is made without an object per entry.
  */
-import { crc32 } from 'node:zlib'
 import { type Batch, type BatchSettings, commonArguments } from './batch'
 import type { WriteRecord } from './contract'
+import { crcOf } from './crc'
+import { ENVELOPE_BYTES } from './envelope'
 import { suffixOf } from './names'
 import { RespBlock } from './resp'
 import { WRITE } from './scripts'
-import { randomSalt } from './version'
+import { randomSalt, versionOf } from './version'
 
-/** Of an envelope from byte 12 up to the suffix. */
-const TAIL_HEAD = 52
 const NONE = new Uint8Array()
 
 export function isPlain(records: readonly WriteRecord[]): boolean {
@@ -49,20 +49,13 @@ export function buildPlainBatch(
     else block.ascii(String(argument))
   }
   block.number(nowMs)
-  writeCodecs(block, records)
+  block.ascii('w')
   writeEvents(block, records, places, eventBytes)
-  for (let i = 0; i < count; i++) writeEntry(block, records[i]!, places[2 * i]!, places[2 * i + 1]!, nowMs, settings.tombstoneMs)
+  for (let i = 0; i < count; i++) {
+    const place: Place = { at: places[2 * i]!, bytes: places[2 * i + 1]!, version: versionOf(seqFloor + 1 + i, salt) }
+    writeEntry(block, records[i]!, place, nowMs, settings.tombstoneMs)
+  }
   return { request: { name: 'EVALSHA', bytes: block.end() }, salt }
-}
-
-function writeCodecs(block: RespBlock, records: readonly WriteRecord[]): void {
-  const [{ codec }] = records as [WriteRecord]
-  const isOne = records.every((record) => record.codec === codec)
-  const length = isOne ? 1 : records.length
-  block.reserve(length + 32)
-  block.open(length)
-  for (let i = 0; i < length; i++) block.bytes[block.at++] = records[i]!.codec
-  block.close()
 }
 
 /** Msgpack, as the script itself would pack them. */
@@ -90,20 +83,32 @@ function writeEvents(block: RespBlock, records: readonly WriteRecord[], places: 
   block.close()
 }
 
+/** 'SC', format 1, codec 0. */
+const MAGIC = 0x53430100
+
+/** Where the bytes of an entry's suffix lie in the block, and the version it should get. */
+interface Place {
+  at: number
+  bytes: number
+  version: number
+}
+
 function stringHead(length: number): number {
   return length < 32 ? 1 : length < 256 ? 2 : 3
 }
 
-function writeEntry(block: RespBlock, record: WriteRecord, place: number, suffixBytes: number, nowMs: number, tombstoneMs: number): void {
+function writeEntry(block: RespBlock, record: WriteRecord, place: Place, nowMs: number, tombstoneMs: number): void {
   const isDelete = record.op === 2
   const payload = isDelete ? NONE : record.payload
   const softMs = isDelete ? 0 : Math.round(record.softMs)
   const hardMs = isDelete ? tombstoneMs : record.hardMs
   const hardAtMs = hardMs === 0 ? 0 : nowMs + Math.max(1, Math.ceil(hardMs))
-  const length = TAIL_HEAD + suffixBytes + payload.length
+  const length = ENVELOPE_BYTES + place.bytes + payload.length
   block.reserve(length + 96)
   block.open(length)
-  block.u32((isDelete ? 0x1000000 : 0) + suffixBytes)
+  block.u32(MAGIC + record.codec)
+  block.u64(place.version)
+  block.u32((isDelete ? 0x1000000 : 0) + place.bytes)
   block.u64(softMs === 0 ? 0 : Math.max(1, nowMs + softMs))
   block.u64(hardAtMs)
   block.u64(nowMs)
@@ -114,10 +119,10 @@ function writeEntry(block: RespBlock, record: WriteRecord, place: number, suffix
   block.u32(payload.length)
   block.u32(0)
   const start = block.at
-  block.again(block.origin + place, suffixBytes)
+  block.again(block.origin + place.at, place.bytes)
   if (payload.length > 0) block.bytes.set(payload, block.at)
   block.at += payload.length
-  block.view.setUint32(at, crc32(block.bytes.subarray(start, block.at)))
+  block.view.setUint32(at, crcOf(block.bytes, start, block.at))
   block.close()
   if (hardAtMs === 0) {
     block.open(0)

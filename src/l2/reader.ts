@@ -93,6 +93,8 @@ export class Reader implements FarReader {
     this.#isClosed = true
     if (this.#isOwner) this.#nodes.close()
     for (const read of [...this.#waiting]) this.#fail(read, timeout(this.#nodes.host))
+    clearTimeout(this.#timer)
+    this.#timerMs = Number.POSITIVE_INFINITY
   }
 
   #enqueue(key: FarKey, version: number, deadlineMs: number): Promise<FarSame | ReadResult> {
@@ -100,10 +102,14 @@ export class Reader implements FarReader {
     return new Promise((resolve) => {
       const read: Read = { key, suffix: suffixOf(key.namespace, key.key), deadlineMs, version, isAsked: false, settle: resolve }
       if (this.#isClosed || this.#waiting.size >= this.#maxWaiting) return this.#fail(read, busy(this.#nodes.host))
+      const isFirst = this.#waiting.size === 0
       this.#waiting.add(read)
       this.#watch(deadlineMs)
-      // setImmediate, not a microtask: reads that several callers begin in one turn of the loop go together.
-      if (this.#tick.push(read) === 1) setImmediate(() => void this.#flush())
+      if (this.#tick.push(read) > 1) return
+      // Where nothing is under way, what begins in this piece of work goes at once; then reads that several callers begin
+      // in one turn of the loop go together.
+      if (isFirst) process.nextTick(() => void this.#flush())
+      else setImmediate(() => void this.#flush())
     })
   }
 
@@ -120,6 +126,7 @@ export class Reader implements FarReader {
     const open = reads.filter(({ settle }) => settle !== undefined)
     if (open.length === 0) return
     this.#counts.batches++
+    if (open.length === 1 && open[0]!.version === 0 && redirections === 0 && !this.#nodes.isCluster && !this.#clock.isOld) return this.#askOne(open[0]!)
     const requests = new Map<number, Request[]>()
     const asked = new Map<number, Read[][]>()
     const add = (partition: number, request: Request, group: Read[]): void => {
@@ -157,6 +164,13 @@ export class Reader implements FarReader {
     if (again.length === 0) return
     if (redirections > 0) await new Promise((resolve) => setTimeout(resolve, REDIRECT_PAUSE_MS))
     await this.#ask(again, redirections + 1)
+  }
+
+  /** The commonest batch, without what only several need. */
+  async #askOne(read: Read): Promise<void> {
+    const [answer] = await this.#nodes.linkOf(0)!.send([['MGET', this.#nameOf(read)]], read.deadlineMs)
+    if (answer instanceof Failure) this.#fail(read, answer)
+    else this.#answer([read], answer, [])
   }
 
   /** Values asked for, per MGET. */
@@ -254,19 +268,18 @@ export class Reader implements FarReader {
       if (result.why === 'corrupt' || result.why === 'foreign' || result.why === 'oversize') this.#counts[result.why]++
     }
     this.#waiting.delete(read)
-    if (this.#waiting.size === 0) this.#unwatch()
+    // Kept for the next read; it holds no process.
+    if (this.#waiting.size === 0) this.#timer?.unref()
     read.settle(result)
     read.settle = undefined
   }
 
-  #unwatch(): void {
-    clearTimeout(this.#timer)
-    this.#timerMs = Number.POSITIVE_INFINITY
-  }
-
   /** One timer for all reads, set for the one that ends first. */
   #watch(deadlineMs: number): void {
-    if (deadlineMs >= this.#timerMs) return
+    if (deadlineMs >= this.#timerMs) {
+      this.#timer?.ref()
+      return
+    }
     clearTimeout(this.#timer)
     this.#timerMs = deadlineMs
     this.#timer = setTimeout(() => {

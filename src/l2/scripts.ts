@@ -11,9 +11,9 @@
  *           meta  struct '>BBBxddddI4': op, condition, codec, soft ms, hard ms, expected, source
  *                 version, sum of namespace epochs
  *           tail  the envelope from byte 40 on, suffix, payload; for a clear the namespace path
- *         Form of codec bytes, one for each entry or one for all: sets and deletes without any
- *         condition, made by the sender, so that little is left to do here.
- *           tail  the envelope from byte 12 on, suffix, payload
+ *         Form 'w': sets and deletes without any condition, made whole by the sender, so that
+ *         nothing is left to do here but to store them.
+ *           value envelope, suffix, payload; its version as it is if the partition stands at 8
  *           end   of the hard life, or '': none
  *   reply { epoch, last sequence, marks, told, seconds, microseconds, clear epochs, last error }
  *         marks: a letter per entry, '' = all 'a'. a applied, l lost, o older, d duplicate, e failed
@@ -75,8 +75,8 @@ end
 local time = call('TIME')
 local now = time[1] * 1000 + floor(time[2] / 1000)
 local resendFloor = told and -1 or tonumber(ARGV[6])
-local codecs = ARGV[13]
-local isPlain = codecs ~= ''
+local isWhole = ARGV[13] ~= ''
+local isPlain = isWhole
 
 local base = seq - dups
 local seqLast = seq + count - dups
@@ -121,24 +121,24 @@ local marks, hasMarks, clears, lastError = {}, false, {}, ''
 local message, size = {}, 0
 
 if isPlain then
-  local head = 'SC\\1' .. codecs
-  local isMixed = #codecs > 1
   local late = now - tonumber(ARGV[12])
   local isShifted = late < 0 or late > ${LATE_MS}
+  local isForeseen = dups == 0 and seq == tonumber(ARGV[8]) and not isShifted
   for i = dups + 1, count do
-    local tail, ends = ARGV[13 + 2 * i], ARGV[14 + 2 * i]
-    if isMixed then head = 'SC\\1' .. sub(codecs, i, i) end
-    if isShifted then
-      local s1, s2, h1, h2 = unpack_('>I4I4I4I4', tail, 5)
-      local soft, hard = s1 * 4294967296 + s2, h1 * 4294967296 + h2
-      if soft > 0 then soft = soft + late end
-      if hard > 0 then hard = hard + late end
-      if ends ~= '' then ends = format('%.0f', tonumber(ends) + late) end
-      tail = sub(tail, 1, 4) .. u64(soft) .. u64(hard) .. nowBytes .. sub(tail, 29)
+    local value, ends, done = ARGV[13 + 2 * i], ARGV[14 + 2 * i], nil
+    if not isForeseen then
+      local version, lives = (base + i) * 1024 + salt, sub(value, 17, 40)
+      local high = floor(version / 4294967296)
+      if isShifted then
+        local s1, s2, h1, h2 = unpack_('>I4I4I4I4', value, 17)
+        local soft, hard = s1 * 4294967296 + s2, h1 * 4294967296 + h2
+        if soft > 0 then soft = soft + late end
+        if hard > 0 then hard = hard + late end
+        if ends ~= '' then ends = format('%.0f', tonumber(ends) + late) end
+        lives = u64(soft) .. u64(hard) .. nowBytes
+      end
+      value = sub(value, 1, 4) .. pack('>I4I4', high, version - high * 4294967296) .. sub(value, 13, 16) .. lives .. sub(value, 41)
     end
-    local version = (base + i) * 1024 + salt
-    local high = floor(version / 4294967296)
-    local value, done = head .. pack('>I4I4', high, version - high * 4294967296) .. tail, 0
     if ends == '' then done = pcall_('SET', KEYS[2 + i], value) else done = pcall_('SET', KEYS[2 + i], value, 'PXAT', ends) end
     if done.err then hasMarks, marks[i], lastError = true, 'e', done.err end
   end
@@ -217,7 +217,7 @@ if hasMarks then
   for i = dups + 1, count do marks[i] = marks[i] or 'a' end
   markText = table.concat(marks, '', dups + 1, count)
 end
-if count > 0 and (hasMarks or isNew or codecs == '') then call('HSET', state, originField, answer .. markText) end
+if count > 0 and (hasMarks or isNew or not isWhole) then call('HSET', state, originField, answer .. markText) end
 if count > 0 and not told and call('HLEN', state) > 64 then
   local fields = call('HGETALL', state)
   for i = 1, #fields, 2 do

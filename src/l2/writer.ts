@@ -54,6 +54,7 @@ interface Job {
 
 interface Sent {
   job: Job
+  bytes: number
   records: readonly WriteRecord[]
   batch: Batch
 }
@@ -154,7 +155,7 @@ export class Writer implements FarWriter {
       const block = new RespBlock(BLOCK_BYTES * 2)
       for (let bytes = 0; at < open.length && bytes < BLOCK_BYTES; at++) {
         const one = this.#next(open[at]!, block)
-        for (const record of one.records) bytes += weightOf(record)
+        bytes += one.bytes
         sent.set(one.job.outcome.partition, one)
         requests.set(one.job.outcome.partition, [one.batch.request])
       }
@@ -198,12 +199,12 @@ export class Writer implements FarWriter {
     const batch = isPlain(chosen)
       ? buildPlainBatch(partition, chosen, known, this.#settings, this.#clock.nowMs() ?? Date.now(), block)
       : buildBatch(partition, chosen, known, this.#settings)
-    return { job, records: chosen, batch }
+    return { job, records: chosen, batch, bytes }
   }
 
-  #accept({ job, records, batch }: Sent, reply: unknown, { askedMs, answeredMs }: { askedMs: number; answeredMs: number }): void {
+  #accept({ job, records, batch, bytes }: Sent, reply: unknown, { askedMs, answeredMs }: { askedMs: number; answeredMs: number }): void {
     const answer = readAnswer(reply, records, batch, this.#nodes.host)
-    if (answer === undefined) return this.#fail({ job, records, batch }, garbled(this.#nodes.host))
+    if (answer === undefined) return this.#fail({ job, records, batch, bytes }, garbled(this.#nodes.host))
     if (answer.nowMs > 0) this.#clock.learn(askedMs, answer.nowMs, answeredMs)
     const { outcome } = job
     for (const result of answer.results) outcome.results.push(result)

@@ -25,7 +25,7 @@ export interface L2Options {
   maxValue?: Size | undefined
   /** A batch of the write pipe has at most so many records. Default 8,192. */
   batchRecords?: number | undefined
-  /** A batch of the write pipe has at most so many bytes. Default 4 MiB. */
+  /** A batch of the write pipe has at most so many bytes, and no more than a 64th of the journal, half of what one writer has of it. Default 4 MiB. */
   batchBytes?: Size | undefined
   /** How long a write may wait for others to share its batch. Default 0: only while a batch is under way. */
   batchDelay?: Duration | undefined

@@ -221,8 +221,8 @@ export const OPTIONS = {
     type: '{ softTimeout, hardTimeout, ttl, heartbeat, journal, disk, maxValue, batchRecords, batchBytes, batchDelay, closeTimeout, foreignWriters }',
     levels: ['cache'],
     default: DEFAULT_L2 as L2Settings,
-    shownDefault: "{ softTimeout: '100ms', hardTimeout: '1s', heartbeat: '500ms', maxValue: '64mb', batchRecords: 2048, batchBytes: '4mb', batchDelay: 0, closeTimeout: '2s', foreignWriters: false }",
-    doc: 'Deadlines and sizes of the Redis side. `softTimeout`: of a read while a stale value could be served; `hardTimeout`: of every other wait; `ttl`: longest life in Redis; `journal`: bytes of pending writes (a quarter of `memory`, 16mb to 64mb), and as many again for values too large for it, which lie in files beside it; `disk`: directory of the append-only files of `durability: \'disk\'`, default `dir` where that is on a disk, else `/var/tmp/stratacache-<uid>`; `maxValue`: the largest value, from 64kb to 500mb; `batchDelay`: how long a write may wait for company.',
+    shownDefault: "{ softTimeout: '100ms', hardTimeout: '1s', heartbeat: '500ms', maxValue: '64mb', batchRecords: 8192, batchBytes: '4mb', batchDelay: 0, closeTimeout: '2s', foreignWriters: false }",
+    doc: 'Deadlines and sizes of the Redis side. `softTimeout`: of a read while a stale value could be served; `hardTimeout`: of every other wait; `ttl`: longest life in Redis; `journal`: bytes of pending writes (a quarter of `memory`, 16mb to 128mb), and as many again for values too large for it, which lie in files beside it; `disk`: directory of the append-only files of `durability: \'disk\'`, default `dir` where that is on a disk, else `/var/tmp/stratacache-<uid>`; `maxValue`: the largest value, from 64kb to 500mb; `batchBytes`: of one batch, at most half of what the journal keeps for a process, 1/64 of it; `batchDelay`: how long a write may wait for company.',
     parse: (given: L2Options, name): L2Settings => parseL2(given, name),
   }),
   /** What to do where no native binary loads: an in-process table, or throw. Default 'process'. */

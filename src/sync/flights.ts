@@ -18,7 +18,7 @@ import type { Below } from './below'
 import { Bulkhead } from './bulkhead'
 import { patiently, timedOut } from './deadlines'
 import { Flight, type LoadCall, type LoadTools, runAlone, staleEntry, type TimedCall, unlessClosed } from './flight'
-import { LeaseWaiters } from './lease-waiters'
+import { LeaseWaiters, type Waiter } from './lease-waiters'
 import type { Ahead } from './refresh'
 
 /** The load's own deadline comes before that of its caller, who can then try again at once. */
@@ -102,18 +102,20 @@ export class Flights {
    */
   async read({ view, key, terms }: LoadCall, patienceMs: number): Promise<unknown> {
     const wish: TimedCall = { view, key, terms, startMs: performance.now() }
-    const waiter = this.#waiters.enter(patienceMs)
+    let waiter: Waiter | undefined
     try {
       for (;;) {
         // Heeding failures: a lease would end the memory of them.
         const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: false, heedsLate: true })
         if (acquired.state === 'hit') return acquired.entry.value
         if (acquired.state === 'granted') return await this.#own(wish, acquired).promise
-        if (acquired.state !== 'busy' || waiter.isOverdue) return await this.#below?.peek(wish)
-        await waiter.nextChance()
+        if (acquired.state !== 'busy' || waiter?.isOverdue === true) return await this.#below?.peek(wish)
+        // Few reads find the lease taken. After the entry it is asked for once more: it may have ended in between.
+        if (waiter === undefined) waiter = this.#waiters.enter(patienceMs)
+        else await waiter.nextChance()
       }
     } finally {
-      waiter.leave()
+      waiter?.leave()
     }
   }
 

@@ -4,11 +4,12 @@
  */
 import type { DrainedBatch, DrainedRecord, Journal, RecordResult } from '../journal/contract'
 import type { L1Table } from '../l1/table'
-import { CONTROL_PARTITION, type EntryResult, type FarOp, type FarWriter, type Feed, type WriteRecord } from '../l2/contract'
+import type { EntryResult, FarWriter, Feed, WriteRecord } from '../l2/contract'
 import type { Applier } from './applier'
 import { Backoff } from './backoff'
 import { CLEAR, FILL, SET } from './journal-words'
 import { viewAt } from './views'
+import { Write } from './write'
 
 export interface LeaderSettings {
   batchRecords: number
@@ -31,10 +32,9 @@ export interface LeaderParts {
   onDead?: (reason: string) => void
 }
 
-interface Write extends WriteRecord {
-  source: DrainedRecord
-}
-
+/** Above, the next batch is smaller. */
+const SLOW_BATCH_MS = 500
+const LEAST_RECORDS = 256
 const SUPERSEDED: RecordResult = { result: 'superseded', version: 0 }
 
 export class Leader {
@@ -46,10 +46,16 @@ export class Leader {
   #wake: (() => void) | undefined
   #hasNews = false
   #running: Promise<void> = Promise.resolve()
+  /** Of one batch: fewer than the settings allow where Redis is slow, since room is made batch by batch. */
+  #batchRecords: number
+  /** Half a lane at most: its writer goes on with the other half meanwhile. */
+  readonly #batchBytes: number
 
   constructor(parts: LeaderParts, settings: LeaderSettings) {
     this.#parts = parts
     this.#settings = settings
+    this.#batchRecords = settings.batchRecords
+    this.#batchBytes = Math.min(settings.batchBytes, (parts.journal.stats()['lane_bytes'] ?? Number.POSITIVE_INFINITY) / 2)
   }
 
   start(): void {
@@ -70,14 +76,21 @@ export class Leader {
   async #run(): Promise<void> {
     const { journal } = this.#parts
     while (this.#isLeading) {
-      const batch = journal.drain({ records: this.#settings.batchRecords, bytes: this.#settings.batchBytes })
+      const batch = journal.drain({ records: this.#batchRecords, bytes: this.#batchBytes })
       if (batch === undefined) {
         this.remember()
         await this.#news()
       } else {
+        const startMs = performance.now()
         await this.#deliver(batch)
+        this.#adapt(performance.now() - startMs)
       }
     }
+  }
+
+  #adapt(tookMs: number): void {
+    if (tookMs > SLOW_BATCH_MS) this.#batchRecords = Math.max(Math.min(LEAST_RECORDS, this.#settings.batchRecords), this.#batchRecords >> 1)
+    else if (tookMs < SLOW_BATCH_MS / 2) this.#batchRecords = Math.min(this.#settings.batchRecords, this.#batchRecords * 2)
   }
 
   async #deliver(batch: DrainedBatch): Promise<void> {
@@ -162,22 +175,9 @@ export class Leader {
     const { table, journal } = this.#parts
     const nowMs = journal.nowMs()
     const fleetEpochs = new ByNamespace((namespace) => viewAt(table, namespace).fleetEpoch())
-    return records.map((record) => ({
-      source: record,
-      op: record.op as FarOp,
-      namespace: record.namespace,
-      key: record.key,
-      partition: record.op === CLEAR ? CONTROL_PARTITION : record.partition,
-      codec: record.codec,
-      payload: record.payload ?? NOTHING,
-      softMs: record.softAtMs === 0 ? 0 : leftOf(record.softAtMs, nowMs),
-      hardMs: record.hardAtMs === 0 ? 0 : Math.max(1, record.hardAtMs - nowMs),
-      condition: record.condition,
+    return records.map((record) => new Write(record, {
+      nowMs, nsEpoch: fleetEpochs.of(record.namespace), resendFloor: floors[record.index] === NO_FLOOR ? undefined : floors[record.index],
       expected: record.op === CLEAR ? ownFleetEpoch(table, record.namespace) : record.expected,
-      sourceVersion: record.sourceVersion,
-      nsEpoch: fleetEpochs.of(record.namespace),
-      opNumber: record.opNumber,
-      resendFloor: floors[record.index] === NO_FLOOR ? undefined : floors[record.index],
     }))
   }
 
@@ -264,7 +264,6 @@ export class Leader {
   }
 }
 
-const NOTHING = new Uint8Array()
 const NO_FLOOR = -1
 /** What is read once for each namespace of a batch. */
 class ByNamespace {
@@ -292,10 +291,3 @@ function ownFleetEpoch(table: L1Table, namespace: string): number {
   if (namespace === '') return sum
   return (sum - viewAt(table, namespace.slice(0, Math.max(0, namespace.lastIndexOf('/')))).fleetEpoch()) >>> 0
 }
-
-/** Below 0 when the soft life is over; never 0, which would be for ever. */
-function leftOf(atMs: number, nowMs: number): number {
-  const leftMs = atMs - nowMs
-  return leftMs > 0 ? leftMs : Math.min(-1, leftMs)
-}
-

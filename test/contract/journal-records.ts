@@ -19,9 +19,10 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
       }))
       await elected(journal)
       const [record] = drained(journal).records
-      assert.deepEqual({ ...record, payload: undefined, softAtMs: 0, hardAtMs: 0 }, {
-        mark, op: 1, namespace: 'a:b', key: 'clé', partition: 200, codec: 1, payload: undefined, condition: 3, expected: 2 ** 51 + 1,
-        sourceVersion: 0, hostVersion: 9, nsEpoch: 0, softAtMs: 0, hardAtMs: 0, opNumber: 0, isOrphan: false, index: 0,
+      const { op, namespace, key, partition, codec, condition, expected, sourceVersion, hostVersion, nsEpoch, opNumber, isOrphan, index, bytes } = record!
+      assert.deepEqual({ mark: record!.mark, op, namespace, key, partition, codec, condition, expected, sourceVersion, hostVersion, nsEpoch, opNumber, isOrphan, index, bytes }, {
+        mark, op: 1, namespace: 'a:b', key: 'clé', partition: 200, codec: 1, condition: 3, expected: 2 ** 51 + 1, sourceVersion: 0, hostVersion: 9,
+        nsEpoch: 0, opNumber: 0, isOrphan: false, index: 0, bytes: Buffer.byteLength('clé') + Buffer.byteLength('välue'),
       })
       assert.equal(Buffer.from(record!.payload!).toString('utf8'), 'välue')
       assert.ok(record!.softAtMs >= before + 60_000 && record!.softAtMs <= journal.nowMs() + 60_000)
@@ -43,6 +44,29 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
       await elected(journal)
       const { records } = drained(journal)
       assert.deepEqual(records.map(({ payload }) => Buffer.from(payload!)), payloads.map(([, , bytes]) => bytes))
+    }))
+
+  test('what was drained stays as it is, whatever takes its place in the journal', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      const texts = Array.from({ length: 8 }, (_, i) => `value ${i} `.repeat(40))
+      for (const [i, text] of texts.entries()) append(journal, i + 1, write(`k${i}`, text, { condition: 3, expected: i }))
+      const batch = drained(journal)
+      assert.ok(journal.assign(batch.records))
+      const sent = (): unknown[] => batch.records.map(({ op, key, payload, mark, codec, condition, expected, hostVersion, opNumber, bytes }) =>
+        [op, key, Buffer.from(payload!).toString(), mark, codec, condition, expected, hostVersion, opNumber, bytes])
+      const before = sent()
+      assert.deepEqual(batch.records.map(({ payload }) => Buffer.from(payload!).toString()), texts)
+      // The same keys again, while those before them are under way.
+      for (const [i] of texts.entries()) append(journal, 100 + i, write(`k${i}`, 'other '.repeat(60), { codec: 4 }))
+      assert.deepEqual(sent(), before)
+      settleAll(journal, batch)
+      // Once round the lane and further.
+      for (let version = 1_000; version < 3_000; version++) {
+        append(journal, version, write(`n${version % 16}`, `${version} `.repeat(200), { codec: 4 }))
+        if (version % 16 === 15) settleAll(journal, drained(journal, WIDE))
+      }
+      assert.deepEqual(sent(), before)
     }))
 
   test('nothing is drained before it is committed, or without the leadership', () =>

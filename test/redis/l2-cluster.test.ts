@@ -89,17 +89,27 @@ suite('l2 on a cluster', (test) => {
       for (const node of [to, from]) await node.admin.call('CLUSTER', 'SETSLOT', slot, 'NODE', toId!)
     }
     const one = (): WriteRecord => records.make(key, { payload: String(++written) })
+    const stranger = new Writer(configFor(given()), { origin: 'stranger' })
+    const strangers = new Records()
+    const theirs = (): WriteRecord => strangers.make(key, { payload: String(++written) })
     assert.deepEqual(statesOf(await writer.write([one()], within(DEADLINE_MS))), ['applied'])
     const moving = move().then(() => { isMoved = true })
     let after = 0
     while (after < 20) {
       if (isMoved) after++
-      const record = one()
-      await until('it is written', async () => statesOf(await writer.write([record], within(2000)))[0] === 'applied')
+      // Every other time the version that the sender foresees is not the one it gets.
+      const { write, record } = written % 4 < 2 ? { write: writer.write.bind(writer), record: one() } : { write: stranger.write.bind(stranger), record: theirs() }
+      let version = 0
+      await until('it is written', async () => {
+        const [result] = (await write([record], within(2000)))[0]!.results
+        version = result!.state === 'applied' ? result!.version : 0
+        return version > 0
+      })
       const hit = await reader.read(farKey(key), within(DEADLINE_MS))
-      assert.equal(hit.state === 'hit' && Buffer.from(hit.payload).toString(), String(written))
+      assert.deepEqual(hit.state === 'hit' && [Buffer.from(hit.payload).toString(), hit.version], [String(written), version])
     }
     await moving
+    await stranger.close()
     assert.equal(await to.admin.hget(`sc1:{shop.${partition}}:s`, 'n').then(Number) >= written, true)
     await writer.close()
     await reader.close()

@@ -5,8 +5,9 @@ import { ProcessL1 } from '../../src/l1/process-table'
 import type { EntryResult, FarWriter, Feed, WriteRecord } from '../../src/l2/contract'
 import { Applier } from '../../src/sync/applier'
 import { Leader } from '../../src/sync/leader'
+import { Write } from '../../src/sync/write'
 import { CacheError } from '../../src/words/errors'
-import { append, elected, write } from '../contract/with-journal'
+import { append, drained, elected, write } from '../contract/with-journal'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
 
@@ -57,5 +58,48 @@ suite('leader', (test) => {
     const sent = await attempts([{ state: 'unsent', error }, { state: 'unsent', error }, applied])
     assert.deepEqual(sent.map(({ resendFloor }) => resendFloor), [undefined, undefined, undefined])
     assert.deepEqual(new Set(sent.map(({ opNumber }) => opNumber)).size, 1)
+  })
+
+  test('a slow Redis gets smaller batches, and larger ones again when it is quick', async () => {
+    const table = new ProcessL1({ memory: 1024 * 1024 })
+    const journal = new ProcessJournal({ bytes: 4 * 1024 * 1024 })
+    const sizes: number[] = []
+    const writer: FarWriter = {
+      write: async (batch) => {
+        sizes.push(batch.length)
+        if (sizes.length === 1) await new Promise((resolve) => setTimeout(resolve, 600))
+        return [{ partition: PARTITION, records: batch, results: batch.map(() => applied), epoch: 1, lastSeq: SEQ, replicas: 0 }]
+      },
+      missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+    }
+    const positions = () => ({ seqs: new Float64Array(257), epochs: new Float64Array(257), servers: new Float64Array(257) })
+    const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
+    const applier = new Applier(table, journal, { onReconnect: 'replay', onLink: () => {} })
+    const leader = new Leader({ table, journal, writer, feed, applier }, { batchRecords: 1_024, batchBytes: 2 ** 20, batchDelayMs: 0, writeTimeoutMs: 1_000, replicas: 0 })
+    const marks = Array.from({ length: 1_024 + 512 + 1_024 }, (_, i) => append(journal, i + 1, write(`k${i}`, 'value', { partition: PARTITION })))
+    await elected(journal)
+    leader.start()
+    try {
+      await until('all are settled', () => marks.every((mark) => journal.isSettled(mark)))
+    } finally {
+      await leader.stop()
+      journal.close()
+      table.close()
+    }
+    assert.deepEqual(sizes.slice(0, 2), [1_024, 512])
+    assert.equal(sizes.reduce((sum, size) => sum + size), marks.length)
+  })
+
+  test('the rest of a soft life goes in whole milliseconds, and is over rather than endless', async () => {
+    const journal = new ProcessJournal({ bytes: 1024 * 1024 })
+    try {
+      append(journal, 1, write('k', 'value', { life: { ttlMs: 60_000, graceMs: 60_000 } }))
+      await elected(journal)
+      const [record] = drained(journal).records
+      const softMsAt = (leftMs: number): number => new Write(record!, { nowMs: record!.softAtMs - leftMs, nsEpoch: 0, expected: 0, resendFloor: undefined }).softMs
+      assert.deepEqual([1_500.25, 0.75, 0.25, 0, -0.25, -1_500.25].map(softMsAt), [1_500, 1, -1, -1, -1, -1_500])
+    } finally {
+      journal.close()
+    }
   })
 })

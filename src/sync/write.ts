@@ -1,0 +1,79 @@
+/** A drained record in the words of Redis' side. */
+import type { DrainedRecord } from '../journal/contract'
+import { CONTROL_PARTITION, type FarCondition, type FarOp, type WriteRecord } from '../l2/contract'
+import { CLEAR } from './journal-words'
+
+const NOTHING = new Uint8Array()
+
+/** As it is sent at one moment; the record says the rest, so that thousands of them cost little. */
+export class Write implements WriteRecord {
+  readonly source: DrainedRecord
+  readonly nsEpoch: number
+  readonly expected: number
+  readonly resendFloor: number | undefined
+  readonly #nowMs: number
+
+  constructor(source: DrainedRecord, at: { nowMs: number; nsEpoch: number; expected: number; resendFloor: number | undefined }) {
+    this.source = source
+    this.#nowMs = at.nowMs
+    this.nsEpoch = at.nsEpoch
+    this.expected = at.expected
+    this.resendFloor = at.resendFloor
+  }
+
+  get op(): FarOp {
+    return this.source.op as FarOp
+  }
+
+  get namespace(): string {
+    return this.source.namespace
+  }
+
+  get key(): string {
+    return this.source.key
+  }
+
+  get partition(): number {
+    return this.source.op === CLEAR ? CONTROL_PARTITION : this.source.partition
+  }
+
+  get codec(): number {
+    return this.source.codec
+  }
+
+  get payload(): Uint8Array {
+    return this.source.payload ?? NOTHING
+  }
+
+  get bytes(): number {
+    return this.source.bytes
+  }
+
+  get condition(): FarCondition {
+    return this.source.condition
+  }
+
+  get sourceVersion(): number {
+    return this.source.sourceVersion
+  }
+
+  get opNumber(): number {
+    return this.source.opNumber
+  }
+
+  get softMs(): number {
+    const { softAtMs } = this.source
+    return softAtMs === 0 ? 0 : leftOf(softAtMs, this.#nowMs)
+  }
+
+  get hardMs(): number {
+    const { hardAtMs } = this.source
+    return hardAtMs === 0 ? 0 : Math.max(1, hardAtMs - this.#nowMs)
+  }
+}
+
+/** Whole; below 0 when the soft life is over; never 0, which would be for ever. */
+function leftOf(atMs: number, nowMs: number): number {
+  const leftMs = Math.round(atMs - nowMs)
+  return leftMs > 0 ? leftMs : Math.min(-1, leftMs)
+}
