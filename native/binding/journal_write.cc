@@ -165,9 +165,22 @@ napi_value JournalPending(napi_env env, napi_callback_info info) {
   out[5] = static_cast<double>(found.host_version);
   out[6] = found.condition;
   out[7] = static_cast<double>(found.source_version);
+  out[8] = found.ns_epoch;
   void* copy;
   if (napi_create_buffer_copy(env, found.value.size(), found.value.data(), &copy, &result) != napi_ok) return nullptr;
   return result;
+}
+
+// inTheWay(namespace, key): 0 nothing, 1 a write, 2 a clear (InTheWay).
+napi_value JournalInTheWay(napi_env env, napi_callback_info info) {
+  napi_value arguments[2];
+  JournalHandle* handle = Arguments(env, info, 2, arguments);
+  if (handle->is_closed()) return Number(env, 0);
+  char ns[kNamespaceRoom];
+  KeyBuffer key;
+  const size_t ns_bytes = ReadNamespace(env, arguments[0], ns);
+  ReadKey(env, arguments[1], &key);
+  return Number(env, static_cast<double>(FindInTheWay(handle->journal(), {ns, ns_bytes}, {reinterpret_cast<char*>(key.bytes), key.size})));
 }
 
 // takeAnswers(): how many {mark, result, version} lie at kOut; more may be left when the mailbox is full.

@@ -96,8 +96,17 @@ napi_value ViewSet(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// kVersion: the highest the key has had.
 napi_value ViewDelete(napi_env env, napi_callback_info info) {
+  WriteCall call;
+  if (!Open(env, info, 1, &call)) return nullptr;
+  Status status = call.handle->table().Delete(call.handle->context(), call.table_key);
+  if (status == Status::kOk) call.handle->context().Count(Counter::deletes);
+  Answer(*call.handle, status);
+  return nullptr;
+}
+
+// As delete; kVersion: that of the removal.
+napi_value ViewRemove(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
   uint64_t version = 0;

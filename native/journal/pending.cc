@@ -8,9 +8,29 @@ constexpr int kTries = 8;  // of a lane whose records are settled while they are
 struct Search {
   const Journal& journal;
   std::string_view ns, key;
-  uint64_t hash;
   PendingFound* out;
+  // Which records count: those that are committed, those in the hands of their writer.
+  bool takes_committed = true, takes_open = false;
+  uint64_t hash = 0;
   bool has_found = false;
+
+  bool Takes(uint32_t state) const {
+    if (state == static_cast<uint32_t>(RecordState::kCommitted)) return takes_committed;
+    return takes_open && (state == static_cast<uint32_t>(RecordState::kPrepared) || state == static_cast<uint32_t>(RecordState::kGivenUp));
+  }
+
+  bool Run() {
+    const uint32_t lanes = journal.lanes_used();
+    for (uint32_t i = 0; i < lanes; i++) {
+      const Lane& lane = journal.lane(i);
+      // SYNC(journal-head): a head that moved before the table did is seen by whoever saw the table move.
+      if (lane.head.load(kRelaxed) == lane.acked.load(kRelaxed)) continue;
+      if (hash == 0) hash = journal.KeyHash(ns, key);
+      for (int n = 0; n < kTries && !Look(i); n++) {
+      }
+    }
+    return has_found;
+  }
 
   // False if the lane moved on under the look: look again.
   bool Look(uint32_t index) {
@@ -31,7 +51,7 @@ struct Search {
       if (has_moved(at)) return false;
       if (!journal.IsWithinBounds(at, head, *copy)) return true;  // damage: the leader counts it
       // SYNC(journal-state): acquire. Version and epoch of a committed record; loaded again behind it.
-      if (copy->key_hash == hash && record->state.load(kAcquire) == static_cast<uint32_t>(RecordState::kCommitted)) {
+      if (copy->key_hash == hash && Takes(record->state.load(kAcquire))) {
         if (!Take(index, at, *copy, record)) return false;
       }
       at += copy->bytes;
@@ -41,6 +61,7 @@ struct Search {
 
   bool Take(uint32_t index, uint64_t at, const JournalRecord& copy, const JournalRecord* record) {
     const uint64_t version = record->host_version.load(kRelaxed);
+    const uint32_t ns_epoch = record->ns_epoch.load(kRelaxed);
     const size_t body = size_t{copy.ns_bytes} + copy.key_bytes + copy.value_bytes;
     std::string bytes(body, '\0');
     CopyShared(bytes.data(), record + 1, body);
@@ -52,7 +73,7 @@ struct Search {
     if (name != ns || own != key || journal.CheckOf(Mark::Make(index, at), copy, bytes.data(), body) != copy.check) return true;
     has_found = true;
     *out = {Mark::Make(index, at).raw, static_cast<JournalOp>(copy.op), copy.codec, copy.condition, copy.soft_at, copy.hard_at, version, copy.source_version,
-            std::string(own.data() + own.size(), copy.value_bytes)};
+            ns_epoch, std::string(own.data() + own.size(), copy.value_bytes)};
     return true;
   }
 };
@@ -60,16 +81,16 @@ struct Search {
 }  // namespace
 
 bool FindPending(const Journal& journal, std::string_view ns, std::string_view key, PendingFound* out) {
-  Search search{journal, ns, key, 0, out};
-  const uint32_t lanes = journal.lanes_used();
-  for (uint32_t i = 0; i < lanes; i++) {
-    const Lane& lane = journal.lane(i);
-    if (lane.head.load(kRelaxed) == lane.acked.load(kRelaxed)) continue;
-    if (search.hash == 0) search.hash = journal.KeyHash(ns, key);
-    for (int n = 0; n < kTries && !search.Look(i); n++) {
-    }
+  return Search{journal, ns, key, out}.Run();
+}
+
+InTheWay FindInTheWay(const Journal& journal, std::string_view ns, std::string_view key) {
+  PendingFound found;
+  for (std::string_view path = ns;; path = path.substr(0, path.find_last_of('/') == std::string_view::npos ? 0 : path.find_last_of('/'))) {
+    if (Search{journal, path, {}, &found, true, true}.Run()) return InTheWay::kClear;
+    if (path.empty()) break;
   }
-  return search.has_found;
+  return Search{journal, ns, key, &found, false, true}.Run() ? InTheWay::kWrite : InTheWay::kNothing;
 }
 
 }  // namespace strata

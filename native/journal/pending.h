@@ -13,10 +13,17 @@ struct PendingFound {
   uint8_t codec = 0;
   uint8_t condition = 0;
   uint64_t soft_at = 0, hard_at = 0, host_version = 0, source_version = 0;
+  uint32_t ns_epoch = 0;
   std::string value;
 };
 
 // The newest unsettled record of the key over all lanes, as its owner has committed it. Reads only; any thread.
 bool FindPending(const Journal& journal, std::string_view ns, std::string_view key, PendingFound* out);
+
+enum class InTheWay : uint8_t { kNothing = 0, kWrite = 1, kClear = 2 };
+
+// What keeps a reader from storing, or believing, what Redis has of the key: a clear of its namespace or of one above that
+// is not settled, or a write of the key whose owner has not said yet whether the table has it. Reads only; any thread.
+InTheWay FindInTheWay(const Journal& journal, std::string_view ns, std::string_view key);
 
 }  // namespace strata

@@ -38,7 +38,7 @@ void Table::Help(ThreadContext&, Bucket& bucket, Intent intent) {
   SlotWord next = SlotWord::Make(0, intent.sequence(), 0);
   if (intent.op() == IntentOp::kPut) {
     RecordPlace place;
-    if (!Locate(intent.location(), &place)) {  // only corruption leads here
+    if (!Locate(intent.location(), &place)) {  // a fence, or corruption
       bucket.intent.compare_exchange_strong(intent.raw, intent.Idle().raw, kAcqRel, kRelaxed);
       return;
     }

@@ -36,6 +36,14 @@ Table::Outcome Table::BucketOp(ThreadContext& t, uint32_t bucket_index, const Ke
       if (bucket.intent.load(kRelaxed) == seen.raw) return {decision, 0, 0};
       continue;
     }
+    if (decision.act == Act::kFence) {
+      // A put of nothing: it leaves only its sequence. SYNC(intent): acq_rel, as the commit below.
+      Intent mine = Intent::Make(seen.sequence() + 1, IntentOp::kPut, 0, 0);
+      if (!bucket.intent.compare_exchange_strong(seen.raw, mine.raw, kAcqRel, kRelaxed)) continue;
+      KILL_POINT(fence_committed);
+      Help(t, bucket, mine);
+      return {decision, decision.version, 0};
+    }
     Outcome outcome{decision, 0, scan.words[decision.slot].location()};
     RecordPlace old_place, new_place;
     HeaderCopy old_header{}, new_header{};

@@ -160,11 +160,12 @@ class Table {
     int empty_slot;
     KeyState key;
   };
-  enum class Act { kNothing, kPut, kRemove };
+  // kFence changes no slot; whatever was decided on the state before it is decided anew.
+  enum class Act { kNothing, kPut, kRemove, kFence };
   struct Decision {
     Act act = Act::kNothing;
     int slot = -1;
-    uint64_t version = 0;  // of the put record; 0 = next after the bucket's highest
+    uint64_t version = 0;  // of the put record, 0 = next after the bucket's highest; what a fence has taken
   };
   struct Outcome {
     Decision decision;

@@ -205,31 +205,38 @@ void Table::DropKey(ThreadContext& t, const Key& key) {
 
 Status Table::Delete(ThreadContext& t, const Key& key, uint64_t* version) {
   bool found = false, lease_seen = false;
-  uint64_t highest = 0;
+  uint64_t taken = 0;
   // Each round removes one of value and lease; only a validated scan that shows neither ends it, so no load that
   // began before the return can publish.
   for (;;) {
-    auto decide = [&](Bucket&, Scan& scan) -> Decision {
+    auto decide = [&](Bucket& bucket, Scan& scan) -> Decision {
       const KeyState& k = scan.key;
       if (k.value_slot >= 0) return {Act::kRemove, k.value_slot, 0};
       if (k.lease_slot >= 0) return {Act::kRemove, k.lease_slot, 0};
-      return {};
+      if (version == nullptr) return {};
+      // A version of its own: above all that the key has had, below all that it will have. It is taken before the fence, so a
+      // put that chose the same one either came before the fence, which then finds it, or is made anew after it.
+      taken = MonotonicNext(scan.max_version, version_base_);
+      uint64_t seen = bucket.max_version.load(kRelaxed);
+      while (seen < taken && !bucket.max_version.compare_exchange_weak(seen, taken, kAcqRel, kRelaxed)) {  // SYNC(max-version)
+      }
+      KILL_POINT(delete_version_taken);
+      return {Act::kFence, 0, taken};
     };
     bool usable = false;
     uint32_t epoch = EpochOf(key.ns);
     uint64_t now = NowMs(t);
     auto noting = [&](Bucket& bucket, Scan& scan) -> Decision {
-      highest = std::max(scan.max_version, version_base_);
       usable = scan.key.value_slot >= 0 && IsUsable(scan.key.value, epoch, now);
       lease_seen = lease_seen || scan.key.lease_slot >= 0;
       return decide(bucket, scan);
     };
     Outcome outcome = BucketOp(t, HashRange(key.hash, g_.bucket_count), &key, 0, noting);
-    if (outcome.decision.act == Act::kNothing) break;
+    if (outcome.decision.act == Act::kNothing || outcome.decision.act == Act::kFence) break;
     found = found || usable;
     KILL_POINT(delete_first_removed);
   }
-  if (version != nullptr) *version = highest;
+  if (version != nullptr) *version = taken;
   if (lease_seen) NotifyLeaseEnd(key);
   return found ? Status::kOk : Status::kMiss;
 }

@@ -93,6 +93,8 @@ export interface PendingWrite {
   life: Life
   mark: Mark
   hostVersion: number
+  /** The namespace's epoch on this host when it was written: under another one it has been cleared since. */
+  nsEpoch: number
   condition: JournalWrite['condition']
   sourceVersion: number
 }
@@ -221,6 +223,12 @@ export interface Journal {
   roomy(deadlineMs: number): Promise<boolean>
   /** The newest committed record of the key that is not settled, of any process. */
   pending(namespace: string, key: string): PendingWrite | undefined
+  /**
+   * What keeps a reader from storing what Redis has of the key: a `write` of it, of any process, that has begun and may or
+   * may not have reached the table; or a `clear` of its namespace, or of one above, that is not settled: then what Redis has
+   * may be of before. Asked with the lease of the key in hand, it misses none that began before the lease.
+   */
+  inTheWay(namespace: string, key: string): 'write' | 'clear' | undefined
 
   /** Whether this isolate is to start the coordinator of its process: one has the claim, until it closes or ends. */
   claimCoordinator(): boolean

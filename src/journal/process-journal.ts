@@ -139,8 +139,19 @@ export class ProcessJournal implements Journal {
       if (isIt && (newest === undefined || record.hostVersion >= newest.hostVersion)) newest = record
     }
     if (newest === undefined) return undefined
-    const { write, payload, softAtMs, hardAtMs, mark, hostVersion } = newest
-    return { op: write.op, codec: write.codec, payload: Buffer.from(payload), life: lifeLeft(softAtMs, hardAtMs, this.nowMs()), mark, hostVersion, condition: write.condition, sourceVersion: write.sourceVersion }
+    const { write, payload, softAtMs, hardAtMs, mark, hostVersion, nsEpoch } = newest
+    return { op: write.op, codec: write.codec, payload: Buffer.from(payload), life: lifeLeft(softAtMs, hardAtMs, this.nowMs()), mark, hostVersion, nsEpoch, condition: write.condition, sourceVersion: write.sourceVersion }
+  }
+
+  inTheWay(namespace: string, key: string): 'write' | 'clear' | undefined {
+    let found: 'write' | undefined
+    for (const { state, write } of this.#records.values()) {
+      if (state !== 'prepared' && state !== 'committed') continue
+      const isAbove = write.namespace === '' || namespace === write.namespace || namespace.startsWith(`${write.namespace}/`)
+      if (write.op === 5 && isAbove) return 'clear'
+      if (state === 'prepared' && write.key === key && write.namespace === namespace) found = 'write'
+    }
+    return found
   }
 
   claimCoordinator(): boolean {

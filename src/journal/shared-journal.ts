@@ -52,6 +52,8 @@ export function openSharedJournal(options: SharedJournalOptions): SharedJournal 
   return new SharedJournal(options)
 }
 
+const IN_THE_WAY = [undefined, 'write', 'clear'] as const
+
 export class SharedJournal implements Journal {
   readonly kind = 'shared'
   readonly hostId: string
@@ -193,8 +195,12 @@ export class SharedJournal implements Journal {
     return {
       op: box[OUT] as JournalWrite['op'], codec: box[OUT + 1]! & ~IN_FILE, payload, mark,
       life: lifeLeft(box[OUT + 3]!, box[OUT + 4]!, this.nowMs()), hostVersion: box[OUT + 5]!,
-      condition: box[OUT + 6] as JournalWrite['condition'], sourceVersion: box[OUT + 7]!,
+      condition: box[OUT + 6] as JournalWrite['condition'], sourceVersion: box[OUT + 7]!, nsEpoch: box[OUT + 8]!,
     }
+  }
+
+  inTheWay(namespace: string, key: string): 'write' | 'clear' | undefined {
+    return IN_THE_WAY[this.#native.inTheWay(namespace, key)]
   }
 
   claimCoordinator(): boolean {

@@ -22,6 +22,7 @@ export interface NativeJournal {
   takeAnswers(): number
   isRoomy(): boolean
   pending(namespace: string, key: string): Buffer | undefined
+  inTheWay(namespace: string, key: string): 0 | 1 | 2
 
   claimCoordinator(): boolean
   campaign(): void

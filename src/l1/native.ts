@@ -11,6 +11,7 @@ export interface NativeView {
   has(key: string): void
   set(key: string, value: string | Uint8Array): void
   delete(key: string): void
+  remove(key: string): void
   touch(key: string): void
   expire(key: string): void
   acquire(key: string): void

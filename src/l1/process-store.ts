@@ -56,11 +56,6 @@ export class ProcessStore {
     return ++this.#lastVersion
   }
 
-  /** The highest version any key has. */
-  get lastVersion(): number {
-    return this.#lastVersion
-  }
-
   nowMs(): number {
     return performance.now() + this.#clockOffsetMs
   }

@@ -81,7 +81,7 @@ export class ProcessView implements L1View {
   }
 
   remove(key: string): { wasThere: boolean; version: number } {
-    return { wasThere: this.delete(key), version: this.#store.lastVersion }
+    return { wasThere: this.delete(key), version: this.#store.nextVersion() }
   }
 
   touch(key: string, life: Life): boolean {

@@ -126,7 +126,8 @@ export class SharedView implements L1View {
   }
 
   remove(key: string): { wasThere: boolean; version: number } {
-    const wasThere = this.delete(key)
+    this.#native.remove(key)
+    const wasThere = this.#checked(key) === this.#shared.statuses['OK']
     return { wasThere, version: this.#numbers[VERSION]! }
   }
 

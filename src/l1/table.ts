@@ -121,7 +121,7 @@ export interface L1View {
   set(key: string, value: unknown, life: Life, condition?: Condition, fleet?: Fleet): number
   /** Removes the value and ends any load of the key that began before. True if a value was there. */
   delete(key: string): boolean
-  /** As `delete`; `version` is the highest the key has had, below every one it will have. */
+  /** As `delete`; `version` is the removal's own: above every one the key has had, below every one it will have. */
   remove(key: string): { wasThere: boolean; version: number }
   /** Gives a present entry a new life, a doubtful one too, which stays so. False if absent. */
   touch(key: string, life: Life): boolean

@@ -60,12 +60,12 @@ export class FarTier implements Below {
       view.abandon(key, lease)
       return { state: 'value', value: held.value }
     }
-    const pending = this.#journal.pending(view.namespace, key)
-    if (pending !== undefined) {
-      // Redis decides about a conditional write: until it has, what is read may be outdated at once, so it is not stored.
-      if (isConditional(pending)) return this.#passing(wish, lease, doubt)
-      return this.#fromJournal(wish, lease, pending, doubt)
-    }
+    const { pending, inTheWay } = this.#ownWrites(wish)
+    // Redis decides about a conditional write: until it has, what is read may be outdated at once, so it is not stored. Nor is
+    // what a write that has just begun may have taken out of the table.
+    if (inTheWay === 'write' || (pending !== undefined && isConditional(pending))) return this.#passing(wish, lease, pending, doubt)
+    if (pending !== undefined) return this.#fromJournal(wish, lease, pending, doubt)
+    if (inTheWay === 'clear') return { state: 'miss', base: undefined, doubt }
     const canServeStale = held !== undefined && wish.terms.life.graceMs > 0
     const deadlineMs = wish.startMs + (canServeStale ? this.#settings.softTimeoutMs : this.#settings.hardTimeoutMs)
     const known = held?.fleet?.isDoubtful === true && !held.isStale ? held.fleet.version : 0
@@ -89,11 +89,9 @@ export class FarTier implements Below {
   }
 
   async peek(wish: TimedWish): Promise<unknown> {
-    const { view, key } = wish
-    const pending = this.#journal.pending(view.namespace, key)
-    if (pending !== undefined && !isConditional(pending)) {
-      return pending.op === SET && pending.life.ttlMs >= 0 ? decode(pending.codec, pending.payload) : undefined
-    }
+    const { pending, inTheWay } = this.#ownWrites(wish)
+    if (pending !== undefined && !isConditional(pending)) return valueOf(pending)
+    if (inTheWay === 'clear') return undefined
     const result = await this.#ask(wish, this.deadlineOf(wish), 0)
     this.#outdate(wish, result)
     return result.state === 'hit' && !hitOf(result).isStale ? decode(result.codec, result.payload) : undefined
@@ -110,7 +108,8 @@ export class FarTier implements Below {
   async entry(wish: TimedWish, held: L1Entry | undefined): Promise<FarEntry | undefined> {
     const known = held === undefined ? undefined : versionOfEntry(this.#journal, held)
     if (known !== undefined) return { ...held!, version: known }
-    const pending = this.#journal.pending(wish.view.namespace, wish.key)
+    const { pending, inTheWay } = this.#ownWrites(wish)
+    if (inTheWay === 'clear' && pending === undefined) return held
     if (pending !== undefined) return held === undefined ? entryOfPending(pending) : { ...held, version: 0 }
     const result = await this.#ask(wish, Math.min(this.deadlineOf(wish), performance.now() + this.#settings.softTimeoutMs), 0)
     if (result.state === 'hit') {
@@ -165,7 +164,21 @@ export class FarTier implements Below {
     return answer?.result === 'stored' ? answer.version : undefined
   }
 
-  async #passing(wish: TimedWish, lease: LeaseToken, doubt: number): Promise<Found | Missed> {
+  /** What this host has written to the key and Redis has not answered, and what else forbids to believe Redis. */
+  #ownWrites({ view, key }: Wish): { pending: PendingWrite | undefined; inTheWay: 'write' | 'clear' | undefined } {
+    const inTheWay = this.#journal.inTheWay(view.namespace, key)
+    const pending = this.#journal.pending(view.namespace, key)
+    // Cleared on this host since: it will not be sent.
+    return { pending: pending?.nsEpoch === view.epoch() ? pending : undefined, inTheWay }
+  }
+
+  async #passing(wish: TimedWish, lease: LeaseToken, pending: PendingWrite | undefined, doubt: number): Promise<Found | Missed> {
+    if (pending !== undefined && !isConditional(pending)) {
+      const value = valueOf(pending)
+      if (value === undefined) return { state: 'miss', base: undefined, doubt }
+      unlessClosed(() => wish.view.abandon(wish.key, lease))
+      return { state: 'value', value }
+    }
     const result = await this.#ask(wish, wish.startMs + this.#settings.hardTimeoutMs, 0)
     this.#outdate(wish, result)
     if (result.state !== 'hit' || hitOf(result).isStale) return { state: 'miss', base: undefined, doubt }
@@ -175,8 +188,8 @@ export class FarTier implements Below {
 
   #fromJournal(wish: Wish, lease: LeaseToken, pending: PendingWrite, doubt: number): Found | Missed {
     const { view, key } = wish
-    if (pending.op !== SET || pending.life.ttlMs < 0) return { state: 'miss', base: undefined, doubt }
-    const value = decode(pending.codec, pending.payload)
+    const value = valueOf(pending)
+    if (value === undefined) return { state: 'miss', base: undefined, doubt }
     unlessClosed(() => view.publish(key, lease, new EncodedValue(pending.codec, pending.payload), pending.life, { mark: pending.mark, doubt }))
     return { state: 'value', value }
   }
@@ -220,6 +233,11 @@ const TOO_LATE: FarFailure = { state: 'failed', error: new CacheError('ERR_CACHE
 
 function isConditional({ condition, sourceVersion }: PendingWrite): boolean {
   return condition === IF_ABSENT || condition === IF_VERSION || sourceVersion > 0
+}
+
+/** Of a write that Redis need not decide about; undefined for a delete, or when its life is over. */
+function valueOf({ op, life, codec, payload }: PendingWrite): unknown {
+  return op === SET && life.ttlMs >= 0 ? decode(codec, payload) : undefined
 }
 
 /** A write on its way that the table does not show: its room was needed, or Redis has lost its data since. */

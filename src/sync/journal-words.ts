@@ -10,10 +10,7 @@ export const IF_VERSION = 2 as const
 /** A loaded value: only if Redis still has what it had when the load began. */
 export const FILL = 3 as const
 
-/**
- * Where an operation stands among those of its key. A set has the version it got in the table; a delete
- * has none of its own, it comes right after the highest version there was.
- */
+/** Where an operation stands among those of its key: by the version that the table gave the set or the removal. */
 export function hostOrder(hostVersion: number, op: number): number {
   return hostVersion * 2 + (op === DELETE ? 1 : 0)
 }

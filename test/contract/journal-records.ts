@@ -336,4 +336,25 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
       settleAll(journal, drained(journal))
       assert.equal(journal.pending('n', 'k'), undefined)
     }))
+
+  test('what a reader of Redis must not believe or store is told until it is decided, or settled', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      assert.equal(journal.inTheWay('n', 'k'), undefined)
+      const taken = journal.prepare(write('k', 'v', { namespace: 'n' }))
+      assert.equal(journal.inTheWay('n', 'k'), 'write')
+      assert.equal(journal.inTheWay('', 'k'), undefined)
+      assert.equal(journal.inTheWay('n', 'other'), undefined)
+      journal.commit(taken, 4, 7)
+      assert.equal(journal.inTheWay('n', 'k'), undefined)
+      assert.equal(journal.pending('n', 'k')!.nsEpoch, 7)
+      journal.cancel(journal.prepare(write('k', 'w', { namespace: 'n' })))
+      assert.equal(journal.inTheWay('n', 'k'), undefined)
+      const clear = journal.prepare(write('', '', { namespace: 'n', op: 5, partition: 256 }))
+      assert.equal(journal.inTheWay('n', 'k'), 'clear')
+      journal.commit(clear, 1, 7)
+      assert.deepEqual([journal.inTheWay('n', 'k'), journal.inTheWay('n/below', 'k'), journal.inTheWay('nn', 'k'), journal.inTheWay('', 'k')], ['clear', 'clear', undefined, undefined])
+      settleAll(journal, drained(journal))
+      assert.equal(journal.inTheWay('n', 'k'), undefined)
+    }))
 }

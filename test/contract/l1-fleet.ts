@@ -22,6 +22,14 @@ export function fleetContract(test: Test, withTable: WithTable): void {
       assert.equal('fleet' in root.entry('k')!, false)
     }))
 
+  test('each removal has a version of its own, between those before and those after, whether a value was there or not', () =>
+    withTable(({ root }) => {
+      const versions = [
+        root.remove('k').version, root.remove('k').version, root.set('k', 'v', FOR_EVER), root.remove('k').version, root.remove('k').version, root.set('k', 'v', FOR_EVER),
+      ]
+      assert.ok(versions.every((version, index) => index === 0 || version > versions[index - 1]!), versions.join(' '))
+    }))
+
   const values: [name: string, value: unknown][] = [
     ['a short string', 'v'], ['an empty string', ''], ['a wide string', 'é€'], ['a long string', 'x'.repeat(5000)],
     ['null', null], ['an object', { a: [1, { b: 'é' }] }], ['bytes', Buffer.from([1, 2, 3])],

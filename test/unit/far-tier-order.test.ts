@@ -6,6 +6,7 @@ import type { FarHit, FarReader, ReadResult } from '../../src/l2/contract'
 import { DEFAULT_TERMS } from '../../src/options/settings'
 import { EncodedValue } from '../../src/wire/codec'
 import { FarTier } from '../../src/sync/far-tier'
+import { CLEAR, DELETE, hostOrder } from '../../src/sync/journal-words'
 import { Flights } from '../../src/sync/flights'
 import { type Deferred, deferred } from '../helpers/deferred'
 import { append, drained, elected, settleAll, write } from '../contract/with-journal'
@@ -87,4 +88,33 @@ suite('order of what is read from Redis', (test) => {
     assert.equal(await once(10 * 1024), undefined, 'but what is newer does')
   })
   test('nothing has changed: the answer is stored', async () => assert.equal(await late({ state: 'miss', base: 0, why: 'absent' }), 'old'))
+
+  test('what Redis has is not stored while a delete has begun and is not in the journal yet', async () => {
+    const { table, journal, asked, here, read } = setup()
+    table.root.set('k', 'old', { ttlMs: 0, graceMs: 0 }, undefined, { version: 8 * 1024, doubt: table.doubt() })
+    const mark = journal.prepare({ ...write('k', ''), op: DELETE })
+    const { version } = table.root.remove('k')
+    const between = read(here, 10_000)
+    await until('Redis is asked', () => asked.length === 1)
+    assert.equal(journal.commit(mark, hostOrder(version, DELETE), table.root.epoch()), true)
+    asked[0]!.resolve(hit('old', 8 * 1024))
+    assert.equal(await between, 'old', 'a read beside the delete may see either')
+    assert.equal(await read(here, 10_000), undefined)
+    assert.equal(asked.length, 1, 'the journal tells of the delete')
+  })
+
+  test('a clear on its way brings back neither what the journal nor what Redis has of before', async () => {
+    const { table, journal, asked, here, read } = setup()
+    const before = journal.prepare(write('k', 'old'))
+    assert.equal(journal.commit(before, 2, table.root.epoch()), true)
+    const clear = journal.prepare({ ...write('', ''), namespace: '', op: CLEAR })
+    table.root.clear()
+    assert.equal(await read(here, 10_000), undefined, 'as the clear begins')
+    assert.equal(journal.commit(clear, 0, table.root.epoch()), true)
+    assert.equal(await read(here, 10_000), undefined)
+    const after = journal.prepare(write('k', 'new'))
+    assert.equal(journal.commit(after, 4, table.root.epoch()), true)
+    assert.equal(await read(here, 10_000), 'new')
+    assert.equal(asked.length, 0)
+  })
 })
