@@ -109,6 +109,13 @@ export const FIGURES: readonly Figure[] = [
   atMost('slow end', 'p99.9 of a get of 1 KiB, cache', 'latency', ['get s1k', 'cache', 'p99.9'], ['get s1k', 'lru-cache', 'p99.9'], 1),
   atMost('slow end', 'p99.9 of a get of an object, cache', 'latency', ['get obj', 'cache', 'p99.9'], ['get obj', 'lru-cache', 'p99.9'], 1),
   ...['s64', 's1k'].map((trial) => plain('slow end', `p99.9 of a set that has to evict, ${trial === 's64' ? '64 B' : '1 KiB'}: told`, 'latency', [`evicting set ${trial}`, 'SharedTable', 'p99.9'], ' ns', () => 'no limit set')),
+  ...(['cold key', 'failing key'] as const).flatMap((trial) => {
+    const who = trial === 'cold key' ? '1,000 callers in 8 processes on a cold key' : '20 callers on a failing cold key'
+    return [
+      plain('stampede', `${who}: one run of the loader`, 'stampede', [trial, 'stratacache', 'runs'], '', (runs) => runs === 1),
+      plain('stampede', `${who}: everyone told within 1.2 x the load`, 'stampede', [trial, 'stratacache', 'of load'], 'x', (ratio) => ratio <= 1.2),
+    ]
+  }),
   plain('getMany', 'getMany of 100 keys: at most 0.6 x 100 single gets', 'micro', ['many', 'cache', 'ratio'], 'x', (ratio) => ratio <= 0.6),
   ...['s64', 's1k'].flatMap((trial) => [['account, B', 'by account'], ['region PSS, B', 'PSS of the region'], ['PSS, B', 'PSS of the process']].map(([metric, how]) =>
     plain('memory', `beyond key and value, ${trial === 's64' ? '64 B' : '1 KiB'}, ${how}: at most 72 B per entry`, 'memory', [trial, 'SharedTable', metric!], ' B', (bytes) => bytes <= 72))),

@@ -9,13 +9,14 @@ import { latency } from './latency'
 import { memory } from './memory'
 import { micro } from './micro'
 import { native } from './native'
+import { stampede } from './stampede'
 import type { SubBench } from './sub-bench'
 import { throughput } from './throughput'
 
 /** `npm run bench:redis`. */
 export const REDIS_BENCHES: readonly SubBench[] = [writeBehind, processes, invalidation, miss].map((bench) => ({ ...bench, isOnRequest: true }))
 
-export const SUB_BENCHES: readonly SubBench[] = [micro, getOrSet, throughput, latency, memory, hitRatio, native, ...REDIS_BENCHES]
+export const SUB_BENCHES: readonly SubBench[] = [micro, getOrSet, throughput, latency, memory, stampede, hitRatio, native, ...REDIS_BENCHES]
 
 export function subBench(name: string): SubBench {
   const found = SUB_BENCHES.find((each) => each.name === name)

@@ -13,6 +13,7 @@ const LEVELS = [
   ['cache', '`createCache(options)`', 'Also the defaults of every namespace and call.'],
   ['namespace', '`cache.namespace(name, options)`', 'Over those of the cache or namespace above.'],
   ['getOrSet', '`getOrSet(key, factory, options)`, `getOrSet({ key, factory, ...options })`, `wrap(key, factory, options)`', 'Over those of the namespace. Instead of options a bare ttl will do.'],
+  ['batch', '`batcher(factory, options)`, `getOrSet({ key, factory, batch: options })`', 'A batcher takes those of `getOrSet` as well. `batch: true` takes the defaults.'],
   ['set', '`set(key, value, options)`, `setMany([{ key, value, ...options }])`', 'Over those of the namespace. Instead of options a bare ttl will do.'],
   ['touch', '`touch(key, options)`', 'Over those of the namespace. Instead of options a bare ttl will do.'],
 ]

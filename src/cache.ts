@@ -7,6 +7,7 @@ import { type OpenedTable, openTable } from './open'
 import type { OptionsAt, ParsedOptions } from './options/schema'
 import { cacheOptions, DEFAULT_TERMS, overTerms } from './options/settings'
 import { type CacheStats, readStats } from './stats'
+import { BatchLoads } from './sync/batch-loads'
 import { Flights } from './sync/flights'
 import { CacheError } from './words/errors'
 
@@ -51,7 +52,7 @@ export class Cache extends Namespace {
     const far = openFar(options, table)
     const flights = new Flights(table, far?.tier)
     const view = options.namespace === undefined ? table.root : table.root.child(options.namespace)
-    const shared = { flights, far: far === undefined ? undefined : { writes: far.writes, tier: far.tier, patienceMs: far.settings.softTimeoutMs } }
+    const shared = { flights, batches: new BatchLoads(flights), far: far === undefined ? undefined : { writes: far.writes, tier: far.tier, patienceMs: far.settings.softTimeoutMs } }
     super(view, shared, overTerms(DEFAULT_TERMS, options))
     this.#table = table
     this.#flights = flights

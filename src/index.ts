@@ -1,7 +1,10 @@
 export { Cache, type CacheInfo, type CacheOptions, createCache } from './cache'
 export type { CacheEntry } from './face/entry'
-export type { Factory, GetOrSetCall, GetOrSetOptions, LoadContext } from './face/loads'
+export type {
+  BatchedCall, Batcher, BatchOptions, Factory, GetOrSetCall, GetOrSetManyCall, GetOrSetOptions, LoadContext, ManyContext, ManyFactory, ManyValues,
+} from './face/load-calls'
 export { Namespace, type NamespaceOptions } from './face/namespace'
+export type { Updater, UpdateOptions } from './face/updates'
 export type { SetItem, SetOptions, TouchOptions } from './face/writes'
 export type { FarInfo } from './far'
 export type { DeadLetter } from './journal/contract'

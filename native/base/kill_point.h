@@ -11,6 +11,7 @@
   X(reclaim_emptied) X(reclaim_gen_bumped) X(run_segment_taken) X(run_part_written)       \
   X(run_published) X(run_part_sealed) X(run_free_claimed) X(run_freed_one)                \
   X(lease_granted) X(lease_value_put) X(lease_removed) X(delete_first_removed)            \
+  X(delete_version_taken) X(fence_committed)                                              \
   X(invalidate_removed) X(revalidate_read)                                                \
   X(thread_locked) X(thread_registered) X(reap_locked) X(reap_segment) X(reap_done)       \
   X(region_created) X(region_initialised) X(namespace_named)

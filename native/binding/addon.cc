@@ -37,7 +37,8 @@ Napi::Value MakeView(const Napi::CallbackInfo& info) {
   Napi::Object object = Napi::Object::New(env);
   const std::pair<const char*, napi_callback> functions[] = {
       {"get", ViewGet}, {"getMany", ViewGetMany},        {"entry", ViewEntry}, {"has", ViewHas},         {"set", ViewSet},
-      {"delete", ViewDelete},   {"remove", ViewRemove}, {"touch", ViewTouch}, {"expire", ViewExpire},   {"acquire", ViewAcquire},
+      {"delete", ViewDelete},   {"remove", ViewRemove},   {"take", ViewTake},       {"touch", ViewTouch},
+      {"expire", ViewExpire},   {"acquire", ViewAcquire},
       {"fail", ViewFail},       {"abandon", ViewAbandon}, {"clear", ViewClear},
       {"invalidate", ViewInvalidate}, {"revalidated", ViewRevalidated}, {"epochs", ViewEpochs},
       {"setFleetEpoch", ViewSetFleetEpoch},

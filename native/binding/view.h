@@ -16,6 +16,7 @@ napi_value ViewHas(napi_env env, napi_callback_info info);
 napi_value ViewSet(napi_env env, napi_callback_info info);
 napi_value ViewDelete(napi_env env, napi_callback_info info);
 napi_value ViewRemove(napi_env env, napi_callback_info info);
+napi_value ViewTake(napi_env env, napi_callback_info info);
 napi_value ViewTouch(napi_env env, napi_callback_info info);
 napi_value ViewExpire(napi_env env, napi_callback_info info);
 napi_value ViewAcquire(napi_env env, napi_callback_info info);

@@ -117,6 +117,17 @@ napi_value ViewRemove(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// take(key): kInExpected, the version that is removed.
+napi_value ViewTake(napi_env env, napi_callback_info info) {
+  WriteCall call;
+  if (!Open(env, info, 1, &call)) return nullptr;
+  const auto version = static_cast<uint64_t>(call.handle->numbers()[mailbox::kInExpected]);
+  Status status = call.handle->table().Take(call.handle->context(), call.table_key, version);
+  if (status == Status::kOk) call.handle->context().Count(Counter::deletes);
+  Answer(*call.handle, status);
+  return nullptr;
+}
+
 napi_value ViewTouch(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;

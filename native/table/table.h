@@ -85,6 +85,8 @@ class Table {
   // Removes value and lease. kOk if a usable value was there, else kMiss.
   // `version`: the highest the key can have had, below every one it will have.
   Status Delete(ThreadContext& t, const Key& key, uint64_t* version = nullptr);
+  // Removes value and lease if the value is usable and has that version; else kConflict.
+  Status Take(ThreadContext& t, const Key& key, uint64_t version);
   // Gives a present value new lives; kMiss if there is none. The version stays, a load under way may publish.
   Status Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t hard_ms);
   // Ends the soft life now and keeps the grace. Ends loads that began before, as they may have read what is outdated.

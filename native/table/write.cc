@@ -241,6 +241,27 @@ Status Table::Delete(ThreadContext& t, const Key& key, uint64_t* version) {
   return found ? Status::kOk : Status::kMiss;
 }
 
+Status Table::Take(ThreadContext& t, const Key& key, uint64_t version) {
+  bool lease_seen = false, is_there = false, is_last = false;
+  // The lease goes first: once the value is gone, a load that was granted before it came could publish again. What is
+  // granted between the rounds is granted over the value, and void without it.
+  auto decide = [&](Bucket&, Scan& scan) -> Decision {
+    const KeyState& k = scan.key;
+    is_there = k.value_slot >= 0 && k.value.version == version && IsUsable(k.value, EpochOf(key.ns), NowMs(t));
+    if (!is_there) return {};
+    is_last = k.lease_slot < 0;
+    if (is_last) return {Act::kRemove, k.value_slot, 0};
+    lease_seen = true;
+    return {Act::kRemove, k.lease_slot, 0};
+  };
+  do {
+    BucketOp(t, HashRange(key.hash, g_.bucket_count), &key, 0, decide);
+    KILL_POINT(delete_first_removed);
+  } while (is_there && !is_last);
+  if (lease_seen) NotifyLeaseEnd(key);
+  return is_there ? Status::kOk : Status::kConflict;
+}
+
 Status Table::Touch(ThreadContext& t, const Key& key, uint64_t soft_ms, uint64_t hard_ms) {
   return Rewrite(t, key, true, [&](const Hit&, WriteOptions* options) {
     options->soft_ms = soft_ms;
@@ -260,9 +281,11 @@ Status Table::Expire(ThreadContext& t, const Key& key) {
     return true;
   });
   if (status != Status::kMiss) return status;
-  auto end_lease = [](Bucket&, Scan& scan) -> Decision {
-    if (scan.key.value_slot >= 0 || scan.key.lease_slot < 0) return {};
-    return {Act::kRemove, scan.key.lease_slot, 0};
+  // A value that has ended may lie there yet; one stored since then has ended the loads before it.
+  auto end_lease = [&](Bucket&, Scan& scan) -> Decision {
+    const KeyState& k = scan.key;
+    if (k.lease_slot < 0 || (k.value_slot >= 0 && IsUsable(k.value, EpochOf(key.ns), NowMs(t)))) return {};
+    return {Act::kRemove, k.lease_slot, 0};
   };
   if (BucketOp(t, HashRange(key.hash, g_.bucket_count), &key, 0, end_lease).decision.act == Act::kRemove) {
     NotifyLeaseEnd(key);

@@ -1,37 +1,25 @@
 /**
  * Reading through: what is not there is loaded. As in reads.ts, the hit path allocates nothing but the promise.
  */
-import type { OptionsAt } from '../options/schema'
 import { callTerms, loadedTerms } from '../options/settings'
-import type { LoadContext as AnyLoadContext } from '../sync/loader-context'
 import type { Duration } from '../words/duration'
 import { misuse } from '../words/errors'
 import { isAttentive } from './attention'
-import { Writes } from './writes'
+import type { BatchedCall, Factory, GetOrSetCall, GetOrSetOptions } from './load-calls'
+import { Updates } from './updates'
 
-export type GetOrSetOptions = OptionsAt<'getOrSet'>
-
-export interface LoadContext extends AnyLoadContext {
-  setOptions(options: GetOrSetOptions): void
-}
-
-/** Computes the value of a key. `null` is a value; `undefined` is returned and not stored. */
-export type Factory<T> = (context: LoadContext) => T | Promise<T>
-
-export interface GetOrSetCall<T> extends GetOrSetOptions {
-  key: string
-  factory: Factory<T>
-}
-
-export abstract class Loads extends Writes {
+export abstract class Loads extends Updates {
   /**
    * The fresh value, or what `factory` makes of it: one run per key and host, however many ask.
    * Rejects with the factory's error. Resolves to the factory's own result even where that could
    * not be stored because the key was changed meanwhile.
+   *
+   * With `batch`, `factory` is one of many keys: calls with the same factory at the same moment are one run of it.
    */
+  getOrSet<T>(call: BatchedCall<T>): Promise<T | undefined>
   getOrSet<T>(key: string, factory: Factory<T>, options?: GetOrSetOptions | Duration): Promise<T>
   getOrSet<T>(call: GetOrSetCall<T>): Promise<T>
-  getOrSet<T>(key: string | GetOrSetCall<T>, factory?: Factory<T>, options?: GetOrSetOptions | Duration): Promise<T> {
+  getOrSet<T>(key: string | GetOrSetCall<T> | BatchedCall<T>, factory?: Factory<T>, options?: GetOrSetOptions | Duration): Promise<T | undefined> {
     try {
       if (typeof key === 'object' && key !== null) return this.#getOrSetCall(key)
       if (typeof factory !== 'function') throw misuse('ERR_CACHE_ARGUMENT', 'factory', 'a function', factory)
@@ -53,19 +41,21 @@ export abstract class Loads extends Writes {
     return this.getOrSet(key, factory, options)
   }
 
-  #getOrSetCall<T>(call: GetOrSetCall<T>): Promise<T> {
+  #getOrSetCall<T>(call: GetOrSetCall<T> | BatchedCall<T>): Promise<T> {
     if (typeof call.factory !== 'function') throw misuse('ERR_CACHE_ARGUMENT', 'factory', 'a function', call.factory)
     if (!this.isForced(call)) {
       const value = this.view.get(call.key)
       if (value !== undefined) {
         if (this.attention.isNeeded || isAttentive(call)) {
-          const { key, factory, ...options } = call
+          if (isBatched(call)) return this.batched(call, value) as Promise<T>
+          const { key, factory, batch: _, ...options } = call
           this.attention.onHit(key, factory, options)
         }
         return Promise.resolve(value as T)
       }
     }
-    const { key, factory, ...options } = call
+    if (isBatched(call)) return this.batched(call, undefined) as Promise<T>
+    const { key, factory, batch: _, ...options } = call
     return this.#load(key, factory, options)
   }
 
@@ -74,8 +64,15 @@ export abstract class Loads extends Writes {
     return options.forceFresh
   }
 
+  /** What follows the read of a batched call. */
+  protected abstract batched<T>(call: BatchedCall<T>, value: unknown): Promise<unknown>
+
   #load<T>(key: string, factory: Factory<T>, options: GetOrSetOptions | Duration | undefined): Promise<T> {
     const terms = callTerms(this.terms, 'getOrSet', options)
     return this.shared.flights.load({ view: this.view, key, loader: factory, terms, withOptions: loadedTerms }) as Promise<T>
   }
+}
+
+function isBatched<T>(call: GetOrSetCall<T> | BatchedCall<T>): call is BatchedCall<T> {
+  return call.batch !== undefined && call.batch !== false
 }

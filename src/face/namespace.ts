@@ -2,12 +2,12 @@
 import type { L1View } from '../l1/table'
 import type { OptionsAt } from '../options/schema'
 import { overTerms, readOptions, type Terms } from '../options/settings'
-import { Loads } from './loads'
+import { Many } from './many'
 import type { Shared } from './reads'
 
 export type NamespaceOptions = OptionsAt<'namespace'>
 
-export class Namespace extends Loads {
+export class Namespace extends Many {
   /** Made by `createCache` and `namespace`. */
   constructor(view: L1View, shared: Shared, terms: Terms) {
     super(view, shared, terms)

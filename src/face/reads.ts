@@ -6,6 +6,7 @@
  */
 import type { L1Entry, L1View } from '../l1/table'
 import type { Terms } from '../options/settings'
+import type { BatchLoads } from '../sync/batch-loads'
 import type { FarTier } from '../sync/far-tier'
 import type { FarWrites } from '../sync/far-writes'
 import type { Flights } from '../sync/flights'
@@ -16,6 +17,7 @@ import { type CacheEntry, type FoundEntry, toCacheEntry } from './entry'
 /** What the namespaces of one cache share. */
 export interface Shared {
   flights: Flights
+  batches: BatchLoads
   /** With Redis behind the table: all writes go through it, and reads that miss wait for others no longer than `patienceMs`. */
   far: { writes: FarWrites; tier: FarTier; patienceMs: number } | undefined
 }
@@ -67,12 +69,8 @@ export abstract class Reads {
   /** The value with its version, life and tier; stale ones included and marked. */
   getEntry<T = unknown>(key: string): Promise<CacheEntry<T>> {
     try {
-      const entry = this.view.entry(key)
-      if (this.far === undefined) return Promise.resolve(toCacheEntry<T>(entry))
-      const startMs = performance.now()
-      const isThere = entry !== undefined && !entry.isStale
-      const described = isThere ? this.#describe(key, entry, startMs) : this.readBelow(key).then(() => this.#describe(key, this.view.entry(key), startMs))
-      return described.then(toCacheEntry<T>)
+      if (this.far === undefined) return Promise.resolve(toCacheEntry<T>(this.view.entry(key)))
+      return this.find(key).then(toCacheEntry<T>)
     } catch (error) {
       return Promise.reject(error)
     }
@@ -99,6 +97,15 @@ export abstract class Reads {
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** The entry with the version that callers see, stale ones included. Throws for misuse. */
+  protected find(key: string): Promise<FoundEntry | undefined> {
+    const entry = this.view.entry(key)
+    if (this.far === undefined) return Promise.resolve(entry)
+    const startMs = performance.now()
+    const isThere = entry !== undefined && !entry.isStale
+    return isThere ? this.#describe(key, entry, startMs) : this.readBelow(key).then(() => this.#describe(key, this.view.entry(key), startMs))
   }
 
   /** The value of a key that the table does not have, from below it. */

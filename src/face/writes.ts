@@ -3,10 +3,11 @@
  */
 import type { Life } from '../l1/table'
 import type { OptionsAt } from '../options/schema'
-import { callTerms, setTerms, type Terms } from '../options/settings'
+import { callTerms, type SetTerms, setTerms, type Terms } from '../options/settings'
 import { lifeOf, written } from '../sync/lifetime'
 import type { Duration } from '../words/duration'
-import { attempt, checkArray } from './calls'
+import { misuse } from '../words/errors'
+import { attempt, checkArray, each, type ManyOptions } from './calls'
 import { Reads } from './reads'
 
 export type SetOptions = OptionsAt<'set'>
@@ -29,11 +30,21 @@ export abstract class Writes extends Reads {
     return attempt(() => this.#set(key, value, options))
   }
 
-  /** `set` for each item, in order; resolves to their versions. Stops at the first it refuses. */
-  setMany(items: readonly SetItem[]): Promise<number[]> {
+  /**
+   * `set` for each item, in order; resolves to their versions. Each stands for itself: when one is refused the others are
+   * stored all the same, and the call rejects with the error of the first, when all have ended. With `settled` it resolves
+   * to one `{ status, value }` or `{ status, reason }` per item instead.
+   */
+  setMany(items: readonly SetItem[], options: { settled: true }): Promise<PromiseSettledResult<number>[]>
+  setMany(items: readonly SetItem[], options?: ManyOptions): Promise<number[]>
+  setMany(items: readonly SetItem[], options?: ManyOptions): Promise<unknown[]> {
     return attempt(() => {
       this.checkOpen()
-      return Promise.all(checkArray('items', items).map(({ key, value, ...options }) => this.#set(key, value, options)))
+      return each(checkArray('items', items), (item) => {
+        if (typeof item !== 'object' || item === null) throw misuse('ERR_CACHE_ARGUMENT', 'item', '{ key, value }', item)
+        const { key, value, ...own } = item
+        return this.#set(key, value, own)
+      }, options)
     })
   }
 
@@ -42,12 +53,17 @@ export abstract class Writes extends Reads {
     return attempt(() => this.#delete(key))
   }
 
-  /** `delete` for each key; resolves to how many values were there. */
-  deleteMany(keys: readonly string[]): Promise<number> {
+  /**
+   * `delete` for each key; resolves to how many values were there. Each stands for itself, as with `setMany`; with `settled`
+   * it resolves to whether a value was there, per key.
+   */
+  deleteMany(keys: readonly string[], options: { settled: true }): Promise<PromiseSettledResult<boolean>[]>
+  deleteMany(keys: readonly string[], options?: ManyOptions): Promise<number>
+  deleteMany(keys: readonly string[], options?: ManyOptions): Promise<unknown> {
     return attempt(async () => {
       this.checkOpen()
-      const wereThere = await Promise.all(checkArray('keys', keys).map((key) => this.#delete(key)))
-      return wereThere.filter((wasThere) => wasThere).length
+      const wereThere = await each(checkArray('keys', keys), (key) => this.#delete(key), options)
+      return options?.settled === true ? wereThere : wereThere.filter((wasThere) => wasThere).length
     })
   }
 
@@ -76,8 +92,11 @@ export abstract class Writes extends Reads {
   }
 
   #set(key: string, value: unknown, options: SetOptions | Duration | undefined): number | Promise<number> {
-    const terms = setTerms(this.terms, options)
-    const life = lifeOf(terms)
+    return this.store(key, value, setTerms(this.terms, options))
+  }
+
+  /** The version, or 0. Throws for misuse. */
+  protected store(key: string, value: unknown, terms: SetTerms, life = lifeOf(terms)): number | Promise<number> {
     const stored = written(terms, value, life, this.shared.flights)
     if (this.far !== undefined) return this.far.writes.set(this.view, key, stored, terms, life)
     return this.view.set(key, stored, life, terms.condition)

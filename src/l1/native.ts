@@ -12,6 +12,7 @@ export interface NativeView {
   set(key: string, value: string | Uint8Array): void
   delete(key: string): void
   remove(key: string): void
+  take(key: string): void
   touch(key: string): void
   expire(key: string): void
   acquire(key: string): void

@@ -84,6 +84,10 @@ export class ProcessView implements L1View {
     return { wasThere: this.delete(key), version: this.#store.nextVersion() }
   }
 
+  take(key: string, version: number): boolean {
+    return this.#present(this.#id(key), false)?.version === version && this.delete(key)
+  }
+
   touch(key: string, life: Life): boolean {
     const entry = this.#present(this.#id(key), true)
     if (entry === undefined) return false

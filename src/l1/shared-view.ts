@@ -131,6 +131,12 @@ export class SharedView implements L1View {
     return { wasThere, version: this.#numbers[VERSION]! }
   }
 
+  take(key: string, version: number): boolean {
+    this.#numbers[IN_EXPECTED] = version
+    this.#native.take(key)
+    return this.#checked(key) === this.#shared.statuses['OK']
+  }
+
   touch(key: string, life: Life): boolean {
     this.#numbers[IN_TTL] = life.ttlMs
     this.#numbers[IN_GRACE] = life.graceMs

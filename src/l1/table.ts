@@ -123,6 +123,8 @@ export interface L1View {
   delete(key: string): boolean
   /** As `delete`; `version` is the removal's own: above every one the key has had, below every one it will have. */
   remove(key: string): { wasThere: boolean; version: number }
+  /** As `delete`, if the entry has that version, stale and doubtful ones included; else nothing changes and it is false. */
+  take(key: string, version: number): boolean
   /** Gives a present entry a new life, a doubtful one too, which stays so. False if absent. */
   touch(key: string, life: Life): boolean
   /** Ends the soft life now, keeps the grace (counted from now), and ends any load that began before. False if absent. */

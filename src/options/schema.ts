@@ -6,6 +6,7 @@
 import { type Duration, parseDuration } from '../words/duration'
 import { checkNamespaceName } from '../words/keys'
 import { parseSize, type Size } from '../words/size'
+import { BATCH } from './batch'
 import { FRESHNESS } from './freshness'
 import { DEFAULT_L2, type L2Options, type L2Settings, parseL2, parseRedis, type RedisOption } from './l2'
 import {
@@ -126,6 +127,7 @@ export const OPTIONS = {
     parse: (given: Duration, name) => parseWhole(parseDuration(given, name), name, 1, 86_400_000),
   }),
   ...FRESHNESS,
+  ...BATCH,
   /** Stores only if the key has no entry. Default false. */
   ifAbsent: option({
     type: 'boolean',

@@ -158,6 +158,12 @@ export function setTerms(base: Terms, given: object | Duration | undefined): Set
   return parsed.ifAbsent ? { ...terms, condition: { if: 'absent' } } : terms
 }
 
+/** The terms of a batch. */
+export function batchTerms(given: OptionsAt<'batch'>): { maxSize: number; maxDelayMs: number } {
+  const { maxSize = OPTIONS.maxSize.default, maxDelay = OPTIONS.maxDelay.default } = readOptions('batch', given)
+  return { maxSize, maxDelayMs: maxDelay }
+}
+
 function readCall(level: OptionLevel, given: object | Duration): Partial<ParsedOptions> {
   if (typeof given === 'object') return readOptions(level, given)
   return { ttl: OPTIONS.ttl.parse(given, 'ttl') }

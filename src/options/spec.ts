@@ -1,7 +1,7 @@
 /** The form of an option's line in a table of options. */
 
-/** Where an option may stand: in `createCache`, in `namespace`, or in the call of that name. */
-export type OptionLevel = 'cache' | 'namespace' | 'getOrSet' | 'set' | 'touch'
+/** Where an option may stand: in `createCache`, in `namespace`, in the call of that name, or where a batch is asked for. */
+export type OptionLevel = 'cache' | 'namespace' | 'getOrSet' | 'set' | 'touch' | 'batch'
 
 export interface OptionSpec<Given, Parsed, Levels extends readonly OptionLevel[]> {
   /** The type as the documentation shows it. */

@@ -75,6 +75,12 @@ export class Bulkhead {
   }
 }
 
+/** For a load that did not get one in time. */
+export function crowdedOut(key: string, limit: number): CacheError {
+  const expected = `one of the ${limit} that may run in its namespace`
+  return new CacheError('ERR_CACHE_LOAD_TIMEOUT', `the load of ${JSON.stringify(key.slice(0, 80))} must become ${expected}, it did not in time`)
+}
+
 /** Nobody's key begins so but by intent. */
 const PERMIT = '\0permit/'
 const MAX_PERMIT_MS = 86_400_000

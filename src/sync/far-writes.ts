@@ -11,7 +11,7 @@ import { CacheError } from '../words/errors'
 import { checkKey } from '../words/keys'
 import type { FarSettings } from './far-tier'
 import { capped } from './far-tier'
-import { ALWAYS, CLEAR, DELETE, hostOrder, SET } from './journal-words'
+import { ALWAYS, CLEAR, DELETE, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
 import { isOfMark, markOf, versionOfMark } from './versions'
 import { viewAt } from './views'
 import { BLANK, conditionOf, CONTROL_PARTITION, expectedOf, isAwaited, needsRedis, type WriteTerms } from './write-terms'
@@ -82,8 +82,14 @@ export class FarWrites {
   /** Over a write of this host that was not answered when its version was asked for. */
   async #setOver(view: L1View, key: string, encoded: EncodedValue, terms: WriteTerms, life: Life, mark: number): Promise<number> {
     encoded.detach()
+    const deadlineMs = performance.now() + this.#settings.hardTimeoutMs
+    const version = await this.#answered(mark, deadlineMs)
+    return version === 0 ? 0 : this.set(view, key, encoded, { ...terms, condition: { if: 'version', version } }, life, deadlineMs)
+  }
+
+  /** The version that Redis gave a write which somebody wants to replace; 0 = it did not take it. */
+  async #answered(mark: number, deadlineMs: number): Promise<number> {
     const { hardTimeoutMs } = this.#settings
-    const deadlineMs = performance.now() + hardTimeoutMs
     if ((await this.#journal.settled(mark, deadlineMs)) === undefined) {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', `the write that ifVersion names must be answered by Redis within ${hardTimeoutMs} ms, it was not. Nothing was written.`)
     }
@@ -91,8 +97,7 @@ export class FarWrites {
     if (answer === undefined || answer.result === 'unknown' || answer.result === 'dup') {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', 'what Redis made of the write that ifVersion names is no longer known: ask getEntry again. Nothing was written.')
     }
-    if (answer.result !== 'stored') return 0
-    return this.set(view, key, encoded, { ...terms, condition: { if: 'version', version: answer.version } }, life, deadlineMs)
+    return answer.result === 'stored' ? answer.version : 0
   }
 
   /** Writes again what Redis had refused, as a write of now. False for what was not kept whole, or whose life is over. */
@@ -130,6 +135,21 @@ export class FarWrites {
       if (isAwaited(terms)) await this.#acknowledged(view, record, accepted, terms)
       return accepted.result
     })
+  }
+
+  /**
+   * Removes the value of that version (versions.ts), of whatever host it is: true for one of all who try. Version 0 is a
+   * value that Redis does not have, `held` its version in the table. Rejects as a conditional `set`.
+   */
+  async take(view: L1View, key: string, terms: WriteTerms, version: number, held: number): Promise<boolean> {
+    const deadlineMs = performance.now() + this.#settings.hardTimeoutMs
+    const expected = isOfMark(version) ? await this.#answered(markOf(version), deadlineMs) : version
+    if (version > 0 && expected === 0) return false
+    const partition = this.#partitionOf(view, key, terms)
+    const record: JournalWrite = { ...BLANK, op: DELETE, namespace: view.namespace, key, partition, condition: expected > 0 ? IF_VERSION : IF_ABSENT, expected }
+    const takeHeld = (): Applied<boolean> => (view.take(key, held) ? { order: hostOrder(held, DELETE), result: true } : { order: undefined, result: false })
+    const accepted = await this.#write(view, record, () => (expected > 0 ? this.#remove(view, key) : takeHeld()), undefined, deadlineMs)
+    return (await this.#confirmed(accepted, true)) > 0
   }
 
   #remove(view: L1View, key: string): Applied<boolean> {

@@ -8,7 +8,7 @@ import type { L1Entry, L1Table, LeaseToken } from '../l1/table'
 import { EncodedValue } from '../wire/codec'
 import { CacheError } from '../words/errors'
 import type { Below, Missed, TimedWish, Wish } from './below'
-import type { Bulkhead, Release } from './bulkhead'
+import { type Bulkhead, crowdedOut, type Release } from './bulkhead'
 import { LoadDeadline } from './deadlines'
 import { isSameValue, loaded, type Storable } from './lifetime'
 import type { LoadTerms } from './load-terms'
@@ -21,6 +21,8 @@ export interface LoadCall extends Wish {
   loader?: Loader
   /** The terms with options over them that a loader gave. */
   withOptions?: (terms: LoadTerms, options: object) => LoadTerms
+  /** Called, maybe more than once, when the loader will not run soon if it has not begun: there is a result, or somebody else loads. */
+  onDecided?: () => void
 }
 
 export type TimedCall = LoadCall & TimedWish
@@ -143,6 +145,7 @@ export class Flight {
     while (claims !== undefined && !this.#deadline.isOver) {
       const claim = await claims.claim(this.call, lease, this.leaseEndMs - performance.now())
       if (claim.state !== 'taken') return undefined
+      this.call.onDecided?.()
       if (this.#isRefresh) return { value: unlessClosed(() => this.call.view.abandon(this.call.key, lease)) }
       const ended = this.#tools.whenEnded(this.call, lease, performance.now() + claim.leftMs)
       const stale = this.call.terms.forceFresh ? undefined : unlessClosed(() => this.stale())
@@ -165,8 +168,7 @@ export class Flight {
     if (this.#isRefresh) return this.#tools.bulkhead.tryEnter(view, terms.maxConcurrentLoads, untilMs)
     const leave = await this.#tools.bulkhead.enter(view, terms.maxConcurrentLoads, untilMs)
     if (leave !== undefined) return leave
-    const expected = `one of the ${terms.maxConcurrentLoads} that may run in its namespace`
-    throw new CacheError('ERR_CACHE_LOAD_TIMEOUT', `the load of ${JSON.stringify(key.slice(0, 80))} must become ${expected}, it did not in time`)
+    throw crowdedOut(key, terms.maxConcurrentLoads)
   }
 
   #store(value: unknown, terms: LoadTerms, said: Said, loadMs: number): void | Promise<void> {

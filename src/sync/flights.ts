@@ -13,13 +13,14 @@
  * nothing. Nor does anybody wait for a second flight longer than the tier below may take: one flight
  * after another may wait in vain for a tier that does not answer.
  */
-import type { Acquired, L1Table, LeaseToken } from '../l1/table'
+import type { Acquired, L1Table, L1View, LeaseToken } from '../l1/table'
 import type { Below } from './below'
-import { Bulkhead } from './bulkhead'
+import { Bulkhead, type Release } from './bulkhead'
 import { patiently, timedOut } from './deadlines'
 import { Flight, type LoadCall, type LoadTools, runAlone, staleEntry, type TimedCall, unlessClosed } from './flight'
 import { LeaseWaiters, type Waiter } from './lease-waiters'
 import type { Ahead } from './refresh'
+import { Turns } from './turns'
 
 /** The load's own deadline comes before that of its caller, who can then try again at once. */
 const LOAD_FIRST_MS = 5
@@ -30,6 +31,8 @@ export class Flights {
   /** What all callers of this isolate who found a lease taken wait for. */
   readonly #followerByLease = new Map<LeaseToken, Promise<unknown>>()
   readonly #waiters: LeaseWaiters
+  /** Turns of the host, which end with this as leases do. */
+  readonly turns: Turns
   readonly #table: L1Table
   readonly #below: Below | undefined
   readonly #tools: LoadTools
@@ -38,6 +41,7 @@ export class Flights {
     this.#table = table
     this.#below = below
     this.#waiters = new LeaseWaiters(table)
+    this.turns = new Turns(this.#waiters)
     this.#tools = {
       table, below, bulkhead: new Bulkhead(this.#waiters),
       whenEnded: (call, lease, untilMs) => this.#whenEnded(call, lease, untilMs),
@@ -59,7 +63,19 @@ export class Flights {
     return this.#ask(call, view.acquire(key, { leaseMs: terms.leaseMs, force: terms.forceFresh, heedsLate: !terms.forceFresh }))
   }
 
+  /** A permit to load in the namespace, as `Bulkhead.enter`. */
+  permit(view: L1View, limit: number, deadlineMs: number): Promise<Release | undefined> {
+    return this.#tools.bulkhead.enter(view, limit, deadlineMs)
+  }
+
   #ask(call: TimedCall, acquired: Acquired): Promise<unknown> {
+    const { onDecided } = call
+    if (acquired.state === 'unavailable') {
+      const outcome = this.#alone(call)
+      if (onDecided !== undefined) outcome.then(onDecided, onDecided)
+      return outcome
+    }
+    if (acquired.state !== 'granted') onDecided?.()
     switch (acquired.state) {
       case 'hit':
         return Promise.resolve(acquired.entry.value)
@@ -69,8 +85,6 @@ export class Flights {
         return this.#join(call, acquired.lease)
       case 'failed':
         return this.#afterFailure(call, acquired.error)
-      case 'unavailable':
-        return this.#alone(call)
     }
   }
 
@@ -131,7 +145,10 @@ export class Flights {
   #own(call: TimedCall, grant: Extract<Acquired, { state: 'granted' }>, isRefresh = false): Flight {
     const flight = new Flight(this.#tools, call, grant, isRefresh)
     this.#flightByLease.set(grant.lease, flight)
-    const forget = (): void => void this.#flightByLease.delete(grant.lease)
+    const forget = (): void => {
+      this.#flightByLease.delete(grant.lease)
+      call.onDecided?.()
+    }
     flight.promise.then(forget, forget)
     return flight
   }

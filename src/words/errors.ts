@@ -9,6 +9,7 @@
 export const ERROR_CODES = {
   ERR_CACHE_ARGUMENT: 'An argument has the wrong type or range.',
   ERR_CACHE_CLOSED: 'The cache was closed.',
+  ERR_CACHE_CONFLICT: 'The value changed whenever it was to be updated; nothing was written.',
   ERR_CACHE_DISK: 'The append-only file does not have the write: the disk is full, broken or too slow. The write is in the journal all the same.',
   ERR_CACHE_JOURNAL_FULL: 'The journal of pending writes had no room in time; nothing was written.',
   ERR_CACHE_KEY: 'A key is not a well-formed string of 1 to 1024 UTF-8 bytes.',
@@ -26,7 +27,7 @@ export const ERROR_CODES = {
   ERR_CACHE_OPTION: 'An option is unknown or has a bad value.',
   ERR_CACHE_PAYLOAD: 'Stored bytes cannot be decoded.',
   ERR_CACHE_REGION: 'The shared region cannot be created or attached.',
-  ERR_CACHE_VALUE: 'A value cannot be stored: undefined, a function, a symbol, a promise, a cycle.',
+  ERR_CACHE_VALUE: 'A value cannot be stored: undefined, a function, a symbol, a promise, a cycle; or it is none that can be added to.',
 } as const
 
 export type CacheErrorCode = keyof typeof ERROR_CODES

@@ -6,13 +6,13 @@ import { advanceClock, withCache } from '../helpers/cache'
 import { seed } from '../helpers/seed'
 import { suite } from '../helpers/suite'
 
-/** Seconds. The clock moves in steps of ten, and no end falls on a step but behind it. */
+/** Seconds. The clock moves in steps of 25, and every end lies at least 3 behind one, for time that passes by itself. */
 const TTL = 35
-const GRACE = 95
+const GRACE = 110
 const BACKOFF = 7
 const MAX_BACKOFF = 60
 const ERROR_TTL = 15
-const STEP = 10
+const STEP = 25
 
 type Step =
   | { op: 'advance'; steps: number }

@@ -21,6 +21,11 @@ const KEYED: Record<string, Call> = {
   'getOrSet of an object': (cache, key) => cache.getOrSet({ key, factory: () => 1 }),
   'getOrSet forced': (cache, key) => cache.getOrSet(key, () => 1, { forceFresh: true }),
   wrap: (cache, key) => cache.wrap(key, () => 1),
+  getOrSetMany: (cache, key) => cache.getOrSetMany({ keys: ['fine', key], factory: () => ({}) }),
+  'getOrSet batched': (cache, key) => cache.getOrSet({ key, factory: () => ({}), batch: true }),
+  update: (cache, key) => cache.update(key, () => 1),
+  incr: (cache, key) => cache.incr(key),
+  pull: (cache, key) => cache.pull(key),
 }
 
 const KEYED_SYNC: Record<string, Call> = {
@@ -32,6 +37,7 @@ const KEYLESS: Record<string, Call> = {
   'getMany of nothing': (cache) => cache.getMany([]),
   'setMany of nothing': (cache) => cache.setMany([]),
   'deleteMany of nothing': (cache) => cache.deleteMany([]),
+  'getOrSetMany of nothing': (cache) => cache.getOrSetMany({ keys: [], factory: () => ({}) }),
   clear: (cache) => cache.clear(),
   ready: (cache) => cache.ready(),
 }

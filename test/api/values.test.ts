@@ -111,6 +111,20 @@ suite('values', (test) => {
       assert.deepEqual(await cache.getMany(['a', 'b', 'c']), [undefined, undefined, undefined])
     }))
 
+  test('of many, each stands for itself: what is refused leaves the others done', () =>
+    withCache(async (cache) => {
+      const items = [{ key: 'a', value: 1 }, { key: '', value: 2 }, { key: 'c', value: () => 3 }, { key: 'd', value: 4 }, { key: 'e', value: 5, ttl: -1 }]
+      await assert.rejects(cache.setMany(items), { code: 'ERR_CACHE_KEY' })
+      assert.deepEqual(await cache.getMany(['a', 'c', 'd', 'e']), [1, undefined, 4, undefined])
+      const settled = await cache.setMany([...items, undefined as never], { settled: true })
+      const codes = settled.map((each) => (each.status === 'fulfilled' ? each.value > 0 : each.reason.code))
+      assert.deepEqual(codes, [true, 'ERR_CACHE_KEY', 'ERR_CACHE_VALUE', true, 'ERR_CACHE_OPTION', 'ERR_CACHE_ARGUMENT'])
+      await assert.rejects(cache.deleteMany(['', 'a']), { code: 'ERR_CACHE_KEY' })
+      const deleted = await cache.deleteMany(['a', '', 'd'], { settled: true })
+      assert.deepEqual(deleted.map((each) => (each.status === 'fulfilled' ? each.value : each.reason.code)), [false, 'ERR_CACHE_KEY', true])
+      await assert.rejects(cache.setMany(items, { settled: 1 } as never), { code: 'ERR_CACHE_ARGUMENT' })
+    }))
+
   test('setMany stores each item with its own options', () =>
     withCache(async (cache) => {
       const versions = await cache.setMany([

@@ -38,6 +38,27 @@ export function leaseContract(test: Test, withTable: WithTable): void {
       granted(root, 'k', { ...ASK, force: true })
     }))
 
+  test('expire ends the load of a key whose value has ended, and makes its failure forgotten', () =>
+    withTable((table) => {
+      const { root } = table
+      const late = { ms: HOUR, failures: 1 }
+      const end = (): void => {
+        root.set('k', 'old', { ttlMs: HOUR, graceMs: HOUR })
+        table.advanceClock(1.5 * HOUR)
+        root.fail('k', granted(root), new Error('down'), HOUR, late)
+        table.advanceClock(HOUR)
+      }
+      end()
+      const lease = granted(root)
+      assert.equal(root.expire('k'), false)
+      assert.equal(root.publish('k', lease, 'outdated', FOR_EVER), 0)
+      end()
+      root.fail('k', granted(root), new Error('down'), HOUR, late)
+      assert.equal(root.acquire('k', { ...ASK, heedsLate: true }).state, 'failed')
+      assert.equal(root.expire('k'), false)
+      assert.equal(root.acquire('k', { ...ASK, heedsLate: true }).state, 'granted')
+    }))
+
   test('a stale value is readable while its key is loaded', () =>
     withTable((table) => {
       table.root.set('k', 'old', { ttlMs: HOUR, graceMs: 10 * HOUR })

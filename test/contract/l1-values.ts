@@ -57,6 +57,42 @@ export function valueContract(test: Test, withTable: WithTable): void {
       assert.equal(root.ttlLeftMs(), Number.POSITIVE_INFINITY)
     }))
 
+  test('take removes the value of its version and no other', () =>
+    withTable((table) => {
+      const { root } = table
+      const old = root.set('k', 'old', { ttlMs: 1_000, graceMs: 9_000_000 })
+      const version = root.set('k', 'v', { ttlMs: 1_000, graceMs: 9_000_000 })
+      assert.equal(root.take('k', old), false)
+      assert.equal(root.take('none', version), false)
+      assert.equal(root.get('k'), 'v')
+      table.advanceClock(2_000)
+      assert.equal(root.take('k', version), true, 'a stale one too')
+      assert.equal(root.take('k', version), false)
+      assert.equal(root.entry('k'), undefined)
+      assert.ok(root.set('k', 'new', FOR_EVER) > version)
+      assert.equal(root.take('k', version), false)
+      const last = root.entry('k')!.version
+      root.clear()
+      assert.equal(root.take('k', last), false)
+    }))
+
+  test('take ends the loads of its key, whether they began before the value or over it', () =>
+    withTable(({ root }) => {
+      const ask = { leaseMs: 3_600_000, force: true }
+      for (const isOver of [false, true]) {
+        root.delete('k')
+        const before = root.acquire('k', ask)
+        const version = root.set('k', 'v', FOR_EVER)
+        const during = isOver ? root.acquire('k', ask) : before
+        assert.equal(root.take('k', version), true)
+        for (const acquired of [before, during]) {
+          assert.equal(root.publish('k', (acquired as { lease: number }).lease, 'outdated', FOR_EVER), 0)
+        }
+        assert.equal(root.get('k'), undefined)
+        assert.equal(root.acquire('k', ask).state, 'granted')
+      }
+    }))
+
   test('a missing key is undefined everywhere', () =>
     withTable(({ root }) => {
       assert.equal(root.get('k'), undefined)

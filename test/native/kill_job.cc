@@ -49,7 +49,8 @@ Job JobFor(uint32_t point, Fate fate, uint64_t random) {
     job.pass = 1 + below(below(2) != 0 ? 4 : 40);
   } else {
     constexpr Work kAny[] = {Work::kSets, Work::kRuns, Work::kLeases, Work::kReclaim, Work::kMixed};
-    job.work = point == static_cast<uint32_t>(P::delete_first_removed) ? Work::kSets : kAny[below(5)];
+    const bool is_delete = IsOneOf(point, {P::delete_first_removed, P::delete_version_taken, P::fence_committed});
+    job.work = is_delete ? Work::kSets : kAny[below(5)];
     job.pass = 1 + below(below(2) != 0 ? 8 : 400);
   }
   return job;

@@ -143,8 +143,10 @@ void Worker::PlainWrite(uint32_t i, uint32_t length) {
 
 void Worker::PlainRemove(uint32_t i) {
   const uint64_t before = shared_.plain[i].floor.load();
-  table_.Delete(*context_, PlainKey(i));
-  Raise(shared_.plain[i].floor, before | 1);
+  // With a version of its own nothing that is seen afterwards is below it.
+  uint64_t version = 0;
+  table_.Delete(*context_, PlainKey(i), Below(2) == 0 ? &version : nullptr);
+  Raise(shared_.plain[i].floor, std::max(before | 1, 2 * version + 1));
 }
 
 void Worker::PlainCompareAndSet(uint32_t i) {

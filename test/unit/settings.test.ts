@@ -42,6 +42,8 @@ const CASES: Record<OptionName, { good: [given: unknown, parsed: unknown][]; bad
   },
   maxConcurrentLoads: { good: [[1, 1], [1024, 1024], [Number.POSITIVE_INFINITY, 0]], bad: [0, 1.5, 1025, '8', null] },
   singleFlight: { good: [['process', 'process'], ['host', 'host'], ['fleet', 'fleet']], bad: ['thread', null] },
+  maxSize: { good: [[1, 1], [100, 100]], bad: [0, 1.5, '8', Number.POSITIVE_INFINITY, null] },
+  maxDelay: { good: [[0, 0], ['5ms', 5], [0.5, 1]], bad: [-1, '2d', null] },
   ifAbsent: { good: [[true, true]], bad: [1, null] },
   ifVersion: { good: [[7, 7]], bad: [0, 1.5, '7', null] },
   l0: {
