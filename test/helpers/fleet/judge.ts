@@ -57,7 +57,7 @@ function historyOf(witnesses: readonly Witness[], stored: readonly (readonly Sto
     for (const { kind, key, origin, version } of lines) {
       const { owner } = KEYS[key]!
       if (owner.by === 'own' && (kind === 'set' || kind === 'delete')) order.set(idOf(key, origin), origin.counter)
-      if (owner.by === 'host' && kind === 'acknowledged') order.set(idOf(key, origin), version)
+      if (owner.by === 'host' && kind === 'acknowledged' && version > 0) order.set(idOf(key, origin), version)
     }
   }
   stored.forEach((list, key) => {

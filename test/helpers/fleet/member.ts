@@ -1,6 +1,8 @@
 // A process of the fleet: an application that writes and reads when it is allowed to, or a coordinator that does nothing else.
 import { Random } from '../../../bench/random'
-import { type Cache, type CacheOptions, createCache } from '../../../src'
+import { Cache, type CacheOptions, createCache } from '../../../src'
+import type { WriteMode } from '../../../src/options/schema'
+import { versionOfMark } from '../../../src/sync/versions'
 import { nowNs } from '../redis/history'
 import { KEYS, type Origin, originOf, valueOf } from './keys'
 import { Log, STRANGE } from './log'
@@ -82,13 +84,23 @@ class Writer {
     this.#log.intend(isDelete ? 'delete' : 'set', key, origin, startNs)
     try {
       // Deletes take the mode of the cache.
-      const version = isDelete ? Number(await this.#cache.delete(name)) : await this.#cache.set(name, valueOf(origin), { writeMode: mode })
-      this.#log.end('acknowledged', key, origin, startNs, version)
+      if (isDelete) await this.#cache.delete(name)
+      const place = isDelete ? 0 : await this.#set(name, origin, mode)
+      this.#log.end('acknowledged', key, origin, startNs, place)
     } catch (error) {
       const { code } = error as { code?: string }
       if (code === 'ERR_CACHE_JOURNAL_FULL') this.#log.end('refused', key, origin, startNs, 0)
       else if (code !== 'ERR_CACHE_L2_TIMEOUT') throw error
     }
+  }
+
+  /** The version that the table gave the write; 0 where it cannot be told, because another one was there at once. */
+  async #set(name: string, origin: Origin, writeMode: WriteMode): Promise<number> {
+    const done = this.#cache.set(name, valueOf(origin), { writeMode })
+    const shown = Cache.tableOf(this.#cache).root.entry(name, { quiet: true, doubtful: true })
+    const given = await done
+    const mark = shown?.fleet?.mark ?? 0
+    return mark > 0 && versionOfMark(mark) === given ? shown!.version : 0
   }
 
   #read(key: number): void {
