@@ -7,7 +7,7 @@ import { readNative, readUvu } from './test-verdict.mjs'
 
 const DEADLINE_S = 120
 // Failovers and reshardings take real time.
-const deadlineS = { redis: 300 }
+const deadlineS = { redis: 600 }
 // As in test/helpers/scale.ts: the long tests do so many times as much.
 const scale = Math.max(1, Math.floor(Number(process.env.STRATACACHE_TEST_SCALE ?? 1)) || 1)
 const folders = ['unit', 'api', 'shared', 'redis', 'package']

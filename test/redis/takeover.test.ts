@@ -19,7 +19,7 @@ const LIMIT_MS = 50
 const POOL = 6
 /** What each of the writers, which cannot lead, may begin around a kill. */
 const WRITES = 100
-const WATCHDOG_MS = 280_000 * scale
+const WATCHDOG_MS = 560_000 * scale
 const HOST = 0
 const WRITERS = [0, 1]
 const LINE_BYTES = 32
