@@ -106,6 +106,11 @@ Napi::Value ResetFleetEpochs(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value Flush(const Napi::CallbackInfo& info) {
+  if (!RefuseClosed(info)) HandleOf(info)->table().Flush();
+  return info.Env().Undefined();
+}
+
 Napi::Value RaiseDoubt(const Napi::CallbackInfo& info) {
   if (RefuseClosed(info)) return info.Env().Undefined();
   return Napi::Number::New(info.Env(), HandleOf(info)->table().RaiseDoubt());
@@ -249,6 +254,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
       {"listen", Listen}, {"advanceClock", AdvanceClock}, {"recordLoad", RecordLoad}, {"close", Close},
       {"stats", Stats}, {"threads", Threads}, {"audit", Audit}, {"nowMs", NowMs}, {"doubt", Doubt},
       {"raiseDoubt", RaiseDoubt},
+      {"flush", Flush},
       {"resetFleetEpochs", ResetFleetEpochs},
   };
   for (const auto& [name, function] : functions) result.Set(name, Napi::Function::New(env, function, name, handle));

@@ -71,7 +71,8 @@ Napi::Value DescribeLayout(const Napi::CallbackInfo& info) {
   all[n++] = Describe(env, "ThreadSlot", sizeof(T), {F(T, state), F(T, pid), F(T, bucket_hint), F(T, lease_counter)});
   all[n++] = Describe(env, "ThreadStats", sizeof(ThreadStats), {F(ThreadStats, counters), F(ThreadStats, histograms)});
   all[n++] = Describe(env, "NamespaceEntry", sizeof(NamespaceEntry),
-                      {F(NamespaceEntry, word), F(NamespaceEntry, epoch), F(NamespaceEntry, fleet_epoch)});
+                      {F(NamespaceEntry, word), F(NamespaceEntry, epoch), F(NamespaceEntry, fleet_epoch),
+                       F(NamespaceEntry, clears), F(NamespaceEntry, unused)});
   return all;
 }
 

@@ -14,7 +14,7 @@
 
 namespace strata {
 
-inline constexpr uint32_t kLayoutVersion = 4;
+inline constexpr uint32_t kLayoutVersion = 5;
 inline constexpr uint64_t kRegionMagic = 0x31304154415254'53u;  // "STRATA01"
 inline constexpr size_t kPage = 4096;
 inline constexpr size_t kLine = 64;
@@ -238,8 +238,10 @@ struct NamespaceEntry {
   Atomic<uint64_t> word;
   Atomic<uint32_t> epoch;
   Atomic<uint32_t> fleet_epoch;  // clears of the whole fleet, as L2 counts them
+  Atomic<uint32_t> clears;       // clears of this host, without the flushes that `epoch` counts as well
+  uint32_t unused[3];            // no entry on two lines
 };
-static_assert(sizeof(NamespaceEntry) == 16);
+static_assert(sizeof(NamespaceEntry) == 32);
 
 // ---- Header ------------------------------------------------------------------------------------
 struct Geometry {

@@ -1,4 +1,4 @@
-// Namespaces: names registered once per region, each with an epoch that clear() raises.
+// Namespaces: names registered once per region, each with an epoch that clear() and flush() raise.
 //
 // The list only grows and is filled in order, each entry by one CAS, so one name can never get two ids; a name
 // whose CAS lost leaves its pool bytes unused.
@@ -70,7 +70,7 @@ uint32_t Table::EpochOf(uint32_t ns) const {
 
 uint32_t Table::ClearsOf(uint32_t ns) const {
   // SYNC(epoch): acquire.
-  return SumToRoot(ns, [](const NamespaceEntry& entry) { return entry.epoch.load(kAcquire); });
+  return SumToRoot(ns, [](const NamespaceEntry& entry) { return entry.clears.load(kAcquire); });
 }
 
 uint32_t Table::FleetEpochOf(uint32_t ns) const {
@@ -92,8 +92,16 @@ void Table::ResetFleetEpochs(uint32_t root) {
 }
 
 void Table::ClearNamespace(uint32_t ns) {
+  NamespaceEntry& entry = region_->namespaces()[ns % kMaxNamespaces];
+  // SYNC(epoch): first. Whoever stores what outlives this clear reads a count that has it.
+  entry.clears.fetch_add(1, kAcqRel);
   // SYNC(epoch): release. A read that starts after this sees the new sum and treats older records as absent.
-  region_->namespaces()[ns % kMaxNamespaces].epoch.fetch_add(1, kAcqRel);
+  entry.epoch.fetch_add(1, kAcqRel);
+  WakeAllWaiters();
+}
+
+void Table::Flush() {
+  region_->namespaces()[0].epoch.fetch_add(1, kAcqRel);  // SYNC(epoch): as a clear
   WakeAllWaiters();
 }
 

@@ -122,10 +122,13 @@ class Table {
 
   // ---- namespaces (namespaces.cc)
   Status NamespaceId(const std::string& name, uint32_t parent, uint32_t* id);
-  // Sum of the epochs from `ns` up to the root: changes whenever any of them is cleared, on this host or in the fleet.
+  // Sum of the epochs from `ns` up to the root: changes whenever any of them is cleared, on this host or in the fleet,
+  // or flushed.
   uint32_t EpochOf(uint32_t ns) const;
   void ClearNamespace(uint32_t ns);
-  // Its two parts: the clears of this host, and what the fleet's epochs are set to.
+  // Drops all entries and ends all loads, without being a clear: what is on its way to L2 goes on.
+  void Flush();
+  // The clears of this host, and what the fleet's epochs are set to, up to the root.
   uint32_t ClearsOf(uint32_t ns) const;
   uint32_t FleetEpochOf(uint32_t ns) const;
   void SetFleetEpoch(uint32_t ns, uint32_t epoch);

@@ -68,6 +68,7 @@ export interface NativeTable {
   nowMs(): number
   doubt(): number
   raiseDoubt(): number
+  flush(): void
   resetFleetEpochs(root: number): void
   recordLoad(ms: number): void
   stats(): NativeStats

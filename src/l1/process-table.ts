@@ -50,6 +50,12 @@ export class ProcessL1 implements L1Table {
     return ++this.#open().doubt
   }
 
+  flush(): void {
+    const { leases } = this.#open()
+    this.root.flush()
+    leases.notify()
+  }
+
   nowMs(): number {
     return this.#open().nowMs()
   }

@@ -18,6 +18,7 @@ export class ProcessView implements L1View {
   /** A number before the first colon cannot be forged by a key, so no two pairs share an id. */
   readonly #prefix: string
   #clears = 0
+  #flushes = 0
   #fleetEpoch = 0
 
   constructor(store: ProcessStore, parent: ProcessView | undefined, namespace: string) {
@@ -164,6 +165,11 @@ export class ProcessView implements L1View {
     this.#store.leases.notify()
   }
 
+  /** As clear(), but epoch() stays. */
+  flush(): void {
+    this.#flushes++
+  }
+
   invalidate(key: string, version: number, settled: Settled): 'removed' | 'kept' | 'absent' {
     const id = this.#id(key)
     const { entries } = this.#store
@@ -231,10 +237,10 @@ export class ProcessView implements L1View {
     return this.#prefix + key
   }
 
-  /** Moves whenever this namespace or one above it is cleared, here or in the fleet. */
+  /** Moves whenever this namespace or one above it is cleared, here or in the fleet, or flushed. */
   #epoch(): number {
     let epoch = 0
-    for (let view: ProcessView | undefined = this; view !== undefined; view = view.#parent) epoch += view.#clears + view.#fleetEpoch
+    for (let view: ProcessView | undefined = this; view !== undefined; view = view.#parent) epoch += view.#clears + view.#flushes + view.#fleetEpoch
     return epoch
   }
 

@@ -152,6 +152,11 @@ export class SharedL1 implements L1Table {
     return this.#shared.native.raiseDoubt()
   }
 
+  flush(): void {
+    this.#checkOpen()
+    this.#shared.native.flush()
+  }
+
   nowMs(): number {
     this.#checkOpen()
     return this.#shared.native.nowMs()

@@ -197,6 +197,8 @@ export interface L1Table {
   doubt(): number
   /** Makes everything with `Fleet` that was stored before doubtful, for the whole host. Returns the new doubt. */
   raiseDoubt(): number
+  /** Drops every entry and ends all loads, as a clear of the root, but is none: `epoch` stays, so what is on its way to L2 goes on. */
+  flush(): void
   /** Milliseconds of the table's clock, which lives are counted in: never back, no relation to wall time. */
   nowMs(): number
   /** Tells how long a loader ran, for the statistics. Milliseconds. */

@@ -87,7 +87,7 @@ export class Applier implements FeedListener {
   onDoubt(_partition: number, reason: DoubtReason): void {
     const { onReconnect } = this.#options
     this.counters.doubts++
-    if (onReconnect === 'flush') this.#table.root.clear()
+    if (onReconnect === 'flush') this.#table.flush()
     else if (onReconnect !== 'keep' || reason === 'epoch') this.#table.raiseDoubt()
   }
 
@@ -106,7 +106,7 @@ export class Applier implements FeedListener {
     if (state === 'connected' && this.#wasLost) {
       this.#wasLost = false
       if (this.#options.onReconnect === 'revalidate') this.#table.raiseDoubt()
-      if (this.#options.onReconnect === 'flush') this.#table.root.clear()
+      if (this.#options.onReconnect === 'flush') this.#table.flush()
     }
     this.#options.onLink(state, error)
   }

@@ -217,6 +217,24 @@ export function fleetContract(test: Test, withTable: WithTable): void {
       assert.equal(root.epoch(), 1)
     }))
 
+  test('a flush drops everything and ends all loads, and is no clear of what is on its way', () =>
+    withTable((table) => {
+      const { root } = table
+      const below = root.child('a').child('b')
+      const views = [root, below]
+      const versions = views.map((view) => view.set('k', 'before', FOR_EVER, undefined, at(table, 5)))
+      const leases = views.map((view) => granted(view, false, 'loading'))
+      const before = views.map((view) => [view.epoch(), view.fleetEpoch()])
+      table.flush()
+      for (const [i, view] of views.entries()) {
+        assert.equal(view.entry('k', { doubtful: true }), undefined)
+        assert.equal(view.publish('loading', leases[i]!, 'outdated', FOR_EVER), 0)
+        assert.ok(view.set('k', 'after', FOR_EVER) > versions[i]!)
+        assert.equal(view.get('k'), 'after')
+      }
+      assert.deepEqual(views.map((view) => [view.epoch(), view.fleetEpoch()]), before)
+    }))
+
   test('the table’s clock moves with the tests’', () =>
     withTable((table) => {
       const before = table.nowMs()

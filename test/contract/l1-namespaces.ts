@@ -131,6 +131,7 @@ export function namespaceContract(test: Test, withTable: WithTable): void {
           ['advanceClock', () => table.advanceClock(1)],
           ['doubt', () => table.doubt()],
           ['raiseDoubt', () => table.raiseDoubt()],
+          ['flush', () => table.flush()],
           ['nowMs', () => table.nowMs()],
         ]
         for (const [name, call] of calls) assert.throws(call, { code: 'ERR_CACHE_CLOSED' }, name)

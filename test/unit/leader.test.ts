@@ -90,6 +90,50 @@ suite('leader', (test) => {
     assert.equal(sizes.reduce((sum, size) => sum + size), marks.length)
   })
 
+  test('what is pending when the table is flushed reaches Redis, what is pending when it is cleared does not', async () => {
+    for (const [change, expected] of [['flush', ['a', 'b', 'c']], ['clear', ['c']]] as const) {
+      const table = new ProcessL1({ memory: 1024 * 1024 })
+      const journal = new ProcessJournal({ bytes: 1024 * 1024 })
+      const sent: string[] = []
+      const writer: FarWriter = {
+        write: async (batch) => {
+          sent.push(...batch.map(({ key }) => key))
+          return [{ partition: PARTITION, records: batch, results: batch.map(() => applied), epoch: 1, lastSeq: SEQ, replicas: 0 }]
+        },
+        missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+      }
+      const positions = () => ({ seqs: new Float64Array(257), epochs: new Float64Array(257), servers: new Float64Array(257) })
+      const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
+      const applier = new Applier(table, journal, { onReconnect: 'flush', onLink: () => {} })
+      const leader = new Leader({ table, journal, writer, feed, applier }, { batchRecords: 10, batchBytes: 1_000, batchDelayMs: 0, writeTimeoutMs: 1_000, replicas: 0 })
+      const acknowledge = (key: string): number => {
+        const mark = journal.prepare(write(key, key, { partition: PARTITION }))
+        const version = table.root.set(key, key, { ttlMs: 0, graceMs: 0 }, undefined, { mark, doubt: table.doubt() })
+        assert.ok(journal.commit(mark, version * 2, table.root.epoch()))
+        return mark
+      }
+      const marks = ['a', 'b'].map(acknowledge)
+      if (change === 'clear') table.root.clear()
+      else {
+        applier.onLink('lost')
+        applier.onLink('connected')
+        applier.onDoubt(-1, 'range-gone')
+      }
+      assert.equal(table.root.get('a'), undefined)
+      marks.push(acknowledge('c'))
+      await elected(journal)
+      leader.start()
+      try {
+        await until('all are settled', () => marks.every((mark) => journal.isSettled(mark)))
+      } finally {
+        await leader.stop()
+        journal.close()
+        table.close()
+      }
+      assert.deepEqual(sent, expected)
+    }
+  })
+
   test('the rest of a soft life goes in whole milliseconds, and is over rather than endless', async () => {
     const journal = new ProcessJournal({ bytes: 1024 * 1024 })
     try {
