@@ -163,10 +163,12 @@ export class RedisFeed implements Feed {
     this.#beat = beat
     this.#counts.heartbeats++
     const publish = ['PUBLISH', this.#names.channel, encodeHeartbeat(this.#options.origin, beat.counter)] as const
-    const deadlineMs = performance.now() + (this.#options.heartbeatMs ?? HEARTBEAT_MS)
+    // Where the server is slow, the next beat comes before the answer: what it tells is no less true.
+    const deadlineMs = performance.now() + MISSED * (this.#options.heartbeatMs ?? HEARTBEAT_MS)
     const told = await this.#catchUp.states(ALL_PARTITIONS, deadlineMs, this.#nodes.isCluster ? undefined : publish)
-    if (this.#isStopped || beat !== this.#beat) return
+    if (this.#isStopped || this.#beat === undefined) return
     if (told.failure !== undefined) return this.#noteDenial(told.failure)
+    if (beat !== this.#beat) return this.#compare({ ...beat, states: told.states })
     if (this.#deniedUntilMs > 0 && !this.#nodes.isCluster) this.#mark(ALL_PARTITIONS)
     if (this.#clock.learnTime(beat.sentMs, told.time)) this.#listener.onClock(this.#clock.offsetMs)
     this.#checkServers(told)
@@ -187,9 +189,11 @@ export class RedisFeed implements Feed {
 
   #heartbeatIsBack({ origin, counter }: { origin: string; counter: number }): void {
     const beat = this.#beat
-    if (origin !== this.#options.origin || beat === undefined || counter !== beat.counter) return
-    beat.isBack = true
+    if (origin !== this.#options.origin || beat === undefined) return
+    // Late is not lost: connections that are made anew are later still.
     this.#missed = 0
+    if (counter !== beat.counter) return
+    beat.isBack = true
     // The answers come on another connection than the message, and may be later.
     if (beat.states !== undefined) this.#compare(beat)
   }

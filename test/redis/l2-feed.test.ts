@@ -286,4 +286,18 @@ suite('l2 feed', (test) => {
       await until('it is read from the log', () => ear.keys.includes('unheard'))
       assert.equal(ear.feed.stats()['resubscriptions'], 1)
     }))
+
+  test('a server whose answers come later than the next heartbeat keeps its connections, and is heard', () =>
+    withProxy({ host: '127.0.0.1', port: server.port }, async (proxy) => {
+      const ear = new Ear(`redis://127.0.0.1:${proxy.port}`, { heartbeatMs: 400 })
+      ears.push(ear)
+      await ear.connected()
+      proxy.delay(300)
+      const { heartbeats } = ear.feed.stats()
+      await until('some heartbeats are late', () => ear.feed.stats()['heartbeats']! >= heartbeats! + 6)
+      await ear.caughtUp()
+      assert.ok(ear.feed.stats()['missedHeartbeats']! >= 4)
+      assert.equal(ear.feed.stats()['resubscriptions'], 1)
+      assert.deepEqual(ear.links, ['connecting', 'connected'])
+    }))
 })
