@@ -8,6 +8,8 @@ import { readNative, readUvu } from './test-verdict.mjs'
 const DEADLINE_S = 120
 // Failovers and reshardings take real time.
 const deadlineS = { redis: 600 }
+// Their bounds are of time, so they have the machine to themselves.
+const alone = new Set(['redis/gaps', 'redis/stalls', 'redis/takeover'])
 // As in test/helpers/scale.ts: the long tests do so many times as much.
 const scale = Math.max(1, Math.floor(Number(process.env.STRATACACHE_TEST_SCALE ?? 1)) || 1)
 const folders = ['unit', 'api', 'shared', 'redis', 'package']
@@ -28,6 +30,7 @@ export function nodeJobs() {
       needsRedis: folder === 'redis' || path.includes('redis') || path.endsWith('/readme.test.js'),
       readCounts: readUvu,
       isNode: true,
+      isAlone: alone.has(path.slice('dist/test/'.length, -'.test.js'.length)),
     }))))
 }
 

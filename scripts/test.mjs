@@ -55,11 +55,12 @@ async function builtNativeJobs(jobs, results) {
 }
 
 async function runAll(jobs, results) {
-  const waiting = [...jobs]
+  const waiting = jobs.filter(({ isAlone }) => !isAlone)
+  const alone = jobs.filter(({ isAlone }) => isAlone)
   const width = Math.max(...jobs.map((job) => job.name.length))
   let finished = 0
-  const lane = async () => {
-    for (let job = waiting.shift(); job; job = waiting.shift()) {
+  const lane = async (queue) => {
+    for (let job = queue.shift(); job; job = queue.shift()) {
       const run = await runToEnd(job.command, job)
       const result = { name: job.name, ...verdict(run, job.readCounts), ms: run.ms, output: run.output, orphans: run.orphans }
       results.push(result)
@@ -67,7 +68,8 @@ async function runAll(jobs, results) {
       say(`${dim(`${finished}/${jobs.length}`.padStart(7))} ${mark(result)} ${job.name.padEnd(width)} ${outcome(result)}`)
     }
   }
-  await Promise.all(Array.from({ length: AT_ONCE }, lane))
+  await Promise.all(Array.from({ length: AT_ONCE }, () => lane(waiting)))
+  await lane(alone)
 }
 
 const mark = ({ failed }) => (failed ? red('✗') : green('✓'))
