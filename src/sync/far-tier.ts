@@ -6,7 +6,7 @@
 import type { Journal, PendingWrite } from '../journal/contract'
 import type { L1Entry, L1Table, LeaseToken, Life } from '../l1/table'
 import type { FarFailure, FarHit, FarKey, FarReader, FarSame, ReadResult } from '../l2/contract'
-import { Codec, decode, EncodedValue } from '../wire/codec'
+import { bytesOf, Codec, decode, EncodedValue } from '../wire/codec'
 import { type Notes, readNotes, withoutCap } from '../wire/notes'
 import { CacheError } from '../words/errors'
 import type { Below, Found, Missed, TimedWish, Wish } from './below'
@@ -215,7 +215,17 @@ export class FarTier implements Below {
   /** What the caller gets without its being stored: nobody may be given anything older afterwards, also not by a read that began before. */
   #outdate({ view, key }: Wish, result: ReadResult): void {
     const version = result.state === 'hit' ? result.version : result.state === 'miss' ? result.base : 0
-    if (version > 0) unlessClosed(() => view.invalidate(key, version, (mark) => this.#journal.isSettled(mark) && !this.#isFrom(mark, version)))
+    // What Redis gave the write that the table shows may be forgotten: where Redis has the same value, loads end and the entry stays.
+    if (result.state === 'hit' && unlessClosed(() => this.#showsSame(view.entry(key, { quiet: true, doubtful: true }), result)) === true) {
+      unlessClosed(() => view.expire(key))
+    } else if (version > 0) unlessClosed(() => view.invalidate(key, version, (mark) => this.#journal.isSettled(mark) && !this.#isFrom(mark, version)))
+  }
+
+  #showsSame(held: L1Entry | undefined, { codec, payload, version }: FarHit): boolean {
+    const mark = held?.fleet?.mark ?? 0
+    if (mark === 0 || !this.#journal.isSettled(mark) || this.#isFrom(mark, version)) return false
+    const own = held!.notes === undefined ? EncodedValue.of(held!.value) : EncodedValue.noted(held!.value, held!.notes)
+    return own.codec === codec && Buffer.compare(bytesOf(own.codec, own.payload), payload) === 0
   }
 
   /** Redis is known to have given the write at least that version. */

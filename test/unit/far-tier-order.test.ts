@@ -77,15 +77,35 @@ suite('order of what is read from Redis', (test) => {
     await until('it is stale', () => table.root.get('k') === undefined)
     // Somebody else loads, so nothing is stored.
     table.root.acquire('k', { leaseMs: 30_000, force: true })
-    const once = async (version: number): Promise<unknown> => {
+    const once = async (version: number, value = 'own'): Promise<unknown> => {
       const quick = read(here, 0)
       await until('Redis is asked', () => asked.length === 1)
-      asked.pop()!.resolve({ ...hit('own', version), softLeftMs: 0, hardLeftMs: 60_000 })
+      asked.pop()!.resolve({ ...hit(value, version), softLeftMs: 0, hardLeftMs: 60_000 })
       await quick
       return table.root.entry('k')?.value
     }
     assert.equal(await once(9 * 1024), 'own')
-    assert.equal(await once(10 * 1024), undefined, 'but what is newer does')
+    assert.equal(await once(10 * 1024, 'newer'), undefined, 'but what is newer does')
+  })
+  test('nor does its value, when what Redis gave it is forgotten', async () => {
+    const { table, journal, asked, here, read } = setup()
+    const mark = append(journal, 2, write('k', 'own'))
+    await elected(journal)
+    table.root.set('k', 'own', { ttlMs: 1, graceMs: 60_000 }, undefined, { mark, doubt: table.doubt() })
+    const batch = drained(journal)
+    journal.settle(batch, batch.records.map(() => ({ result: 'dup' as const, version: 0 })))
+    await until('it is stale', () => table.root.get('k') === undefined)
+    const once = async (version: number, value = 'own'): Promise<unknown> => {
+      // Somebody else loads, so nothing is stored.
+      table.root.acquire('k', { leaseMs: 30_000, force: true })
+      const quick = read(here, 0)
+      await until('Redis is asked', () => asked.length === 1)
+      asked.pop()!.resolve({ ...hit(value, version), softLeftMs: 0, hardLeftMs: 60_000 })
+      await quick
+      return table.root.entry('k')?.value
+    }
+    assert.equal(await once(9 * 1024), 'own')
+    assert.equal(await once(10 * 1024, 'newer'), undefined, 'but another value does')
   })
   test('nothing has changed: the answer is stored', async () => assert.equal(await late({ state: 'miss', base: 0, why: 'absent' }), 'old'))
 
