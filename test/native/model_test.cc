@@ -194,7 +194,7 @@ void Differential::ExpireOne(ModelKey& k) {
   }
   EXPECT(status == (Usable(k.value, moment_) ? Status::kOk : Status::kMiss));
   if (status != Status::kOk) {
-    if (!k.value.is_there) k.lease.is_there = false;
+    k.lease.is_there = false;
     return;
   }
   HeaderCopy header{};
