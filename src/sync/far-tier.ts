@@ -84,7 +84,10 @@ export class FarTier implements Below {
     }
     const value = decoded(hit.value)
     const stored = unlessClosed(() => view.publish(key, lease, hit.value, hit.life, { version: result.version, doubt }))
-    if (stored === 0) this.#outdate(wish, result)
+    if (stored !== 0) return { state: 'value', value }
+    const own = this.#own(wish)
+    if (own !== undefined) return own.value === undefined ? { state: 'miss', base: undefined, doubt } : { state: 'value', value: own.value }
+    this.#outdate(wish, result)
     return { state: 'value', value }
   }
 
@@ -93,6 +96,8 @@ export class FarTier implements Below {
     if (pending !== undefined && !isConditional(pending)) return valueOf(pending)
     if (inTheWay === 'clear') return undefined
     const result = await this.#ask(wish, this.deadlineOf(wish), 0)
+    const own = this.#own(wish)
+    if (own !== undefined) return own.value
     this.#outdate(wish, result)
     return result.state === 'hit' && !hitOf(result).isStale ? decode(result.codec, result.payload) : undefined
   }
@@ -172,6 +177,17 @@ export class FarTier implements Below {
     return { pending: pending?.nsEpoch === view.epoch() ? pending : undefined, inTheWay }
   }
 
+  /**
+   * What this host shows of the key by now, for a read that cannot store what Redis told: a write of this host may have been
+   * seen here before it reached Redis, after what was read. Undefined: nothing of its own.
+   */
+  #own(wish: Wish): { value: unknown } | undefined {
+    const entry = unlessClosed(() => wish.view.entry(wish.key, { quiet: true }))
+    if (entry !== undefined && !entry.isStale) return { value: entry.value }
+    const pending = unlessClosed(() => this.#ownWrites(wish).pending)
+    return pending === undefined || isConditional(pending) ? undefined : { value: valueOf(pending) }
+  }
+
   async #passing(wish: TimedWish, lease: LeaseToken, pending: PendingWrite | undefined, doubt: number): Promise<Found | Missed> {
     if (pending !== undefined && !isConditional(pending)) {
       const value = valueOf(pending)
@@ -180,6 +196,11 @@ export class FarTier implements Below {
       return { state: 'value', value }
     }
     const result = await this.#ask(wish, wish.startMs + this.#settings.hardTimeoutMs, 0)
+    const own = this.#own(wish)
+    if (own !== undefined && own.value !== undefined) {
+      unlessClosed(() => wish.view.abandon(wish.key, lease))
+      return { state: 'value', value: own.value }
+    }
     this.#outdate(wish, result)
     if (result.state !== 'hit' || hitOf(result).isStale) return { state: 'miss', base: undefined, doubt }
     unlessClosed(() => wish.view.abandon(wish.key, lease))

@@ -6,7 +6,7 @@ import type { FarHit, FarReader, ReadResult } from '../../src/l2/contract'
 import { DEFAULT_TERMS } from '../../src/options/settings'
 import { EncodedValue } from '../../src/wire/codec'
 import { FarTier } from '../../src/sync/far-tier'
-import { CLEAR, DELETE, hostOrder } from '../../src/sync/journal-words'
+import { CLEAR, DELETE, hostOrder, SET } from '../../src/sync/journal-words'
 import { Flights } from '../../src/sync/flights'
 import { type Deferred, deferred } from '../helpers/deferred'
 import { append, drained, elected, settleAll, write } from '../contract/with-journal'
@@ -136,5 +136,20 @@ suite('order of what is read from Redis', (test) => {
     assert.equal(journal.commit(after, 4, table.root.epoch()), true)
     assert.equal(await read(here, 10_000), 'new')
     assert.equal(asked.length, 0)
+  })
+
+  test('a read that Redis answers late tells what this host has written meanwhile, and not what the write comes after', async () => {
+    const { table, journal, asked, here, there, read } = setup()
+    const slow = read(here, 10_000)
+    await until('Redis is asked', () => asked.length === 1)
+    const impatient = read(there, 0)
+    await until('Redis is asked twice', () => asked.length === 2)
+    const mark = journal.prepare(write('k', 'own'))
+    const version = table.root.set('k', 'own', { ttlMs: 0, graceMs: 0 }, undefined, { mark, doubt: table.doubt() })
+    journal.commit(mark, hostOrder(version, SET), table.root.epoch())
+    assert.equal(await read(there, 10_000), 'own')
+    for (const answer of asked) answer.resolve(hit('of another host', 9 * 1024))
+    assert.deepEqual(await Promise.all([slow, impatient]), ['own', 'own'])
+    assert.equal(table.root.get('k'), 'own')
   })
 })
