@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 
+#include "shm/clock.h"
 #include "test/native/journal_fixture.h"
 #include "test/native/options.h"
 #include "test/native/seeds.h"
@@ -34,8 +35,9 @@ class History : public Dice {
 
   void Run(int steps) {
     for (int n = 0; n < steps && Failures() == 0; n++) Step();
-    // In the end everything is settled.
-    for (int n = 0; n < 200 && Failures() == 0; n++) {
+    // In the end everything is settled. That the owner of an open record is dead shows after a moment only.
+    const uint64_t end_ns = PreciseNs() + 10'000'000'000;
+    while (!IsOver() && PreciseNs() < end_ns && Failures() == 0) {
       CommitAll();
       WithdrawAll();
       if (!batch_.empty() || is_answering_) AnswerSome(true);
@@ -48,6 +50,13 @@ class History : public Dice {
   }
 
  private:
+  bool IsOver() const {
+    for (uint32_t i = 0; i < journal_.geometry().lane_count; i++) {
+      if (journal_.lane(i).acked.load() != journal_.lane(i).head.load()) return false;
+    }
+    return open_.empty() && std::none_of(records_.begin(), records_.end(), [](const Record& r) { return r.is_unsettled(); });
+  }
+
   void Expect(bool holds, const char* what) {
     if (!holds && Failures() == 0) Fail(__FILE__, __LINE__, std::string(what) + ", STRATA_TEST_SEED=" + std::to_string(seed_));
   }
