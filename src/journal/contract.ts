@@ -12,6 +12,11 @@ import type { Life } from '../l1/table'
 /** Names a record, for the life of the journal. A whole number from 1 to below 2^53; rises along a lane. */
 export type Mark = number
 
+/** Operations (JournalOp in native/journal/layout.h). */
+export const SET = 1 as const
+export const DELETE = 2 as const
+export const CLEAR = 5 as const
+
 export interface JournalWrite {
   /** 1 set, 2 delete, 3 touch, 4 expire, 5 clear (whose key is ''). */
   op: 1 | 2 | 3 | 4 | 5

@@ -1,10 +1,12 @@
 /** `ProcessJournal`: the journal within one isolate, where no native binary loads. It ends with the process. */
 import { randomBytes } from 'node:crypto'
+import { bytesOf } from '../wire/codec'
 import { CacheError, misuse } from '../words/errors'
-import type {
-  DeadLetter, DrainedBatch, DrainedRecord, FeedPositions, Journal, JournalWrite, Mark, PendingWrite, RecordResult, Settled,
+import {
+  CLEAR, type DeadLetter, type DrainedBatch, type DrainedRecord, type FeedPositions, type Journal, type JournalWrite, type Mark, type PendingWrite, type RecordResult, type Settled,
 } from './contract'
-import { bytesOf, isReplaceable, isPlain, type ProcessRecord } from './process-record'
+import { coalesced } from './process-batch'
+import { drained, inTheWayOf, newestOf, type ProcessRecord, versionInPlaceOf } from './process-record'
 import { ProcessStatus } from './process-status'
 import { Waiters } from './waiters'
 import { DEFAULT_MAX_VALUE_BYTES, PARTITIONS, lifeLeft, monotonicMs, numberOf, settledOf } from './words'
@@ -64,10 +66,10 @@ export class ProcessJournal implements Journal {
   prepare(write: JournalWrite): Mark {
     if (this.#isClosed) throw new CacheError('ERR_CACHE_CLOSED', 'the journal must be open, it was closed')
     const keyBytes = Buffer.byteLength(write.key)
-    if (write.op !== 5 && (keyBytes === 0 || keyBytes > 1024 || !write.key.isWellFormed())) {
+    if (write.op !== CLEAR && (keyBytes === 0 || keyBytes > 1024 || !write.key.isWellFormed())) {
       throw misuse('ERR_CACHE_KEY', 'key', 'a well-formed string of 1 to 1024 UTF-8 bytes', write.key)
     }
-    const payload = bytesOf(write)
+    const payload = Buffer.from(bytesOf(write.codec, write.payload))
     const bytes = Buffer.byteLength(write.namespace) + keyBytes + payload.length
     if (bytes > this.maxRecordBytes) return -1
     this.#wantedBytes = bytes + RECORD_BYTES
@@ -133,25 +135,14 @@ export class ProcessJournal implements Journal {
   }
 
   pending(namespace: string, key: string): PendingWrite | undefined {
-    let newest: ProcessRecord | undefined
-    for (const record of this.#records.values()) {
-      const isIt = record.state === 'committed' && record.write.key === key && record.write.namespace === namespace
-      if (isIt && (newest === undefined || record.hostVersion >= newest.hostVersion)) newest = record
-    }
+    const newest = newestOf(this.#records.values(), namespace, key)
     if (newest === undefined) return undefined
     const { write, payload, softAtMs, hardAtMs, mark, hostVersion, nsEpoch } = newest
     return { op: write.op, codec: write.codec, payload: Buffer.from(payload), life: lifeLeft(softAtMs, hardAtMs, this.nowMs()), mark, hostVersion, nsEpoch, condition: write.condition, sourceVersion: write.sourceVersion }
   }
 
   inTheWay(namespace: string, key: string): 'write' | 'clear' | undefined {
-    let found: 'write' | undefined
-    for (const { state, write } of this.#records.values()) {
-      if (state !== 'prepared' && state !== 'committed') continue
-      const isAbove = write.namespace === '' || namespace === write.namespace || namespace.startsWith(`${write.namespace}/`)
-      if (write.op === 5 && isAbove) return 'clear'
-      if (state === 'prepared' && write.key === key && write.namespace === namespace) found = 'write'
-    }
-    return found
+    return inTheWayOf(this.#records.values(), namespace, key)
   }
 
   claimCoordinator(): boolean {
@@ -188,7 +179,8 @@ export class ProcessJournal implements Journal {
     if (!this.isLeading || this.#batch !== undefined) return undefined
     const resends = [...this.#records.values()].filter((record) => record.state === 'committed' && record.opNumber > 0)
     this.#members = resends.length > 0 ? resends : this.#choose(limits)
-    const batch = resends.length > 0 ? resends.sort((a, b) => a.write.partition - b.write.partition || a.opNumber - b.opNumber) : this.#coalesce()
+    const isResend = resends.length > 0
+    const batch = isResend ? resends.sort((a, b) => a.write.partition - b.write.partition || a.opNumber - b.opNumber) : this.#coalesced()
     if (batch.length === 0) {
       this.#members = []
       this.#release()
@@ -197,7 +189,7 @@ export class ProcessJournal implements Journal {
     this.#batch = batch
     this.#counters.batches++
     this.#counters.drained += batch.length
-    return { records: batch.map(drained), isResend: resends.length > 0 }
+    return { records: batch.map(drained), isResend }
   }
 
   /** No process dies here without its journal: there are no orphans. */
@@ -309,39 +301,11 @@ export class ProcessJournal implements Journal {
     return chosen
   }
 
-  /** What of the members is to be sent; marks the rest as superseded. */
-  #coalesce(): ProcessRecord[] {
-    const clears: ProcessRecord[] = []
-    const groups = new Map<string, ProcessRecord[]>()
-    for (const record of this.#members) {
-      if (record.state !== 'committed') continue
-      if (record.write.op === 5) {
-        clears.push(record)
-        continue
-      }
-      const id = `${record.write.namespace}|${record.write.key}`
-      const group = groups.get(id)
-      if (group === undefined) groups.set(id, [record])
-      else group.push(record)
-    }
-    return [...clears, ...[...groups.values()].flatMap((group) => this.#survivors(group))]
-  }
-
-  #survivors(group: ProcessRecord[]): ProcessRecord[] {
-    const survivors: ProcessRecord[] = []
-    let run = 0
-    for (const record of group.sort((a, b) => a.hostVersion - b.hostVersion || a.mark - b.mark)) {
-      if (isPlain(record.write)) {
-        for (const old of survivors.splice(run)) {
-          old.state = 'superseded'
-          old.by = record
-          this.#counters.coalesced++
-        }
-      }
-      survivors.push(record)
-      if (!isReplaceable(record.write)) run = survivors.length
-    }
-    return survivors
+  #coalesced(): ProcessRecord[] {
+    const due = this.#members.filter(({ state }) => state === 'committed').length
+    const batch = coalesced(this.#members)
+    this.#counters.coalesced += due - batch.length
+    return batch
   }
 
   #answer(record: ProcessRecord, settled: Settled): void {
@@ -386,20 +350,5 @@ export class ProcessJournal implements Journal {
       this.#isWaking = false
       for (const listener of [...this.#appendListeners]) listener()
     })
-  }
-}
-
-/** What replaced a record may have been replaced itself. */
-function versionInPlaceOf(record: ProcessRecord): number {
-  let last = record
-  while (last.by !== undefined) last = last.by
-  return last.version
-}
-
-function drained({ write, payload, mark, hostVersion, nsEpoch, softAtMs, hardAtMs, opNumber }: ProcessRecord, index: number): DrainedRecord {
-  const { op, namespace, key, partition, codec, condition, expected, sourceVersion } = write
-  return {
-    mark, op, namespace, key, partition, codec, payload, bytes: payload.length + Buffer.byteLength(key), condition, expected, sourceVersion, hostVersion, nsEpoch, softAtMs, hardAtMs,
-    opNumber, isOrphan: false, index,
   }
 }

@@ -1,6 +1,5 @@
-/** One record of the journal within a process. */
-import { Codec } from '../wire/codec'
-import type { JournalWrite, Mark } from './contract'
+/** One record of the journal within a process, and what is found among them. */
+import { CLEAR, type DrainedRecord, type JournalWrite, type Mark } from './contract'
 
 export interface ProcessRecord {
   readonly write: JournalWrite
@@ -21,18 +20,39 @@ export interface ProcessRecord {
   version: number
 }
 
-/** The payload as bytes of its own. */
-export function bytesOf({ codec, payload }: JournalWrite): Buffer {
-  if (typeof payload !== 'string') return Buffer.from(payload)
-  return Buffer.from(payload, codec === Codec.utf16 ? 'utf16le' : codec === Codec.utf8 ? 'utf8' : 'latin1')
+/** The newest committed record of the key. */
+export function newestOf(records: Iterable<ProcessRecord>, namespace: string, key: string): ProcessRecord | undefined {
+  let newest: ProcessRecord | undefined
+  for (const record of records) {
+    const isIt = record.state === 'committed' && record.write.key === key && record.write.namespace === namespace
+    if (isIt && (newest === undefined || record.hostVersion >= newest.hostVersion)) newest = record
+  }
+  return newest
 }
 
-/** Takes the place of earlier records of its key. */
-export function isPlain({ op, condition, sourceVersion }: JournalWrite): boolean {
-  return (op === 1 || op === 2) && condition === 0 && sourceVersion === 0
+/** See `Journal.inTheWay`. */
+export function inTheWayOf(records: Iterable<ProcessRecord>, namespace: string, key: string): 'write' | 'clear' | undefined {
+  let found: 'write' | undefined
+  for (const { state, write } of records) {
+    if (state !== 'prepared' && state !== 'committed') continue
+    const isAbove = write.namespace === '' || namespace === write.namespace || namespace.startsWith(`${write.namespace}/`)
+    if (write.op === CLEAR && isAbove) return 'clear'
+    if (state === 'prepared' && write.key === key && write.namespace === namespace) found = 'write'
+  }
+  return found
 }
 
-/** Nobody waits to learn whether its condition held. */
-export function isReplaceable({ op, condition, sourceVersion }: JournalWrite): boolean {
-  return op !== 5 && condition !== 1 && condition !== 2 && sourceVersion === 0
+/** What replaced a record may have been replaced itself. */
+export function versionInPlaceOf(record: ProcessRecord): number {
+  let last = record
+  while (last.by !== undefined) last = last.by
+  return last.version
+}
+
+export function drained({ write, payload, mark, hostVersion, nsEpoch, softAtMs, hardAtMs, opNumber }: ProcessRecord, index: number): DrainedRecord {
+  const { op, namespace, key, partition, codec, condition, expected, sourceVersion } = write
+  return {
+    mark, op, namespace, key, partition, codec, payload, bytes: payload.length + Buffer.byteLength(key), condition, expected, sourceVersion, hostVersion, nsEpoch, softAtMs, hardAtMs,
+    opNumber, isOrphan: false, index,
+  }
 }

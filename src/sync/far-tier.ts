@@ -114,14 +114,15 @@ export class FarTier implements Below {
     const known = held === undefined ? undefined : versionOfEntry(this.#journal, held)
     if (known !== undefined) return { ...held!, version: known }
     const { pending, inTheWay } = this.#ownWrites(wish)
-    if (inTheWay === 'clear' && pending === undefined) return held
-    if (pending !== undefined) return held === undefined ? entryOfPending(pending) : { ...held, version: 0 }
+    if (pending !== undefined && held === undefined) return entryOfPending(pending)
+    const unknown = held === undefined ? undefined : { ...held, version: 0 }
+    if (pending !== undefined || inTheWay === 'clear') return unknown
     const result = await this.#ask(wish, Math.min(this.deadlineOf(wish), performance.now() + this.#settings.softTimeoutMs), 0)
     if (result.state === 'hit') {
       const { value, life, isStale } = hitOf(result)
       return { value: decoded(value), version: result.version, isStale, ttlLeftMs: ttlLeftOf(life, isStale), tier: 'l2' }
     }
-    return held === undefined ? undefined : { ...held, version: 0 }
+    return unknown
   }
 
   #store(wish: Wish, lease: LeaseToken, encoded: EncodedValue, base: number | undefined, doubt: number): void {

@@ -1,8 +1,7 @@
 /** What records of the journal say: operations, conditions, and the order of a key's records on the host. */
+import { CLEAR, DELETE, SET } from '../journal/contract'
 
-export const SET = 1 as const
-export const DELETE = 2 as const
-export const CLEAR = 5 as const
+export { CLEAR, DELETE, SET }
 
 export const ALWAYS = 0 as const
 export const IF_ABSENT = 1 as const

@@ -112,6 +112,7 @@ TEST("journal leader: a batch takes in what must not be left behind, whatever it
 
 TEST("journal leader: limits are kept, lanes take turns, and everything goes in the end") {
   Host h;
+  h.journal->header().hash_seed = 1;  // no two of these keys meet in the leader's stamps, and so none is counted with another
   for (int n = 0; n < 100; n++) {
     CHECK(Put(h.a, {"a" + std::to_string(n), "x", 1}) != 0);
     if (n % 4 == 0) CHECK(Put(h.b, {"b" + std::to_string(n), "y", 1}) != 0);
@@ -119,7 +120,7 @@ TEST("journal leader: limits are kept, lanes take turns, and everything goes in 
   Lead lead(*h.journal);
   size_t sum = 0, batches = 0, with_b = 0;
   for (auto batch = Drain(lead.leader, {40, 1u << 20}); !batch.empty(); batch = Drain(lead.leader, {40, 1u << 20})) {
-    CHECK(batch.size() <= 42);  // keys whose hashes meet count as one
+    CHECK(batch.size() <= 40);
     sum += batch.size();
     batches++;
     bool has_b = false;

@@ -2,9 +2,11 @@
 import * as assert from 'node:assert/strict'
 import { openJournal } from '../../src/journal/open'
 import { ProcessL1 } from '../../src/l1/process-table'
+import type { L1Entry } from '../../src/l1/table'
 import type { FarReader, ReadResult } from '../../src/l2/contract'
 import { DEFAULT_TERMS } from '../../src/options/settings'
 import { FarTier } from '../../src/sync/far-tier'
+import { CLEAR } from '../../src/sync/journal-words'
 import { FIRST_PENDING_VERSION } from '../../src/sync/versions'
 import { append, write } from '../contract/with-journal'
 import { suite } from '../helpers/suite'
@@ -24,7 +26,7 @@ function setup() {
     },
   } as Partial<FarReader> as FarReader
   const tier = new FarTier(table, journal, reader, { softTimeoutMs: SOFT_MS, hardTimeoutMs: HARD_MS, ttlMs: 0, partitionOf: () => 0 })
-  const entry = (startMs: number) => tier.entry({ view: table.root, key: 'k', terms: { ...DEFAULT_TERMS, leaseMs: 30_000 }, startMs }, undefined)
+  const entry = (startMs: number, held?: L1Entry) => tier.entry({ view: table.root, key: 'k', terms: { ...DEFAULT_TERMS, leaseMs: 30_000 }, startMs }, held)
   return { journal, deadlines, entry }
 }
 
@@ -51,6 +53,17 @@ suite('the entry of a key below the table', (test) => {
     assert.deepEqual(await entry(performance.now()), {
       value: 'value', version: FIRST_PENDING_VERSION + mark, isStale: false, ttlLeftMs: Number.POSITIVE_INFINITY, tier: 'l1',
     })
+    assert.deepEqual(deadlines, [])
+  })
+
+  test('beside a clear on its way has no version that others could take for one of the fleet', async () => {
+    const { journal, deadlines, entry } = setup()
+    append(journal, 0, write('', '', { op: CLEAR }))
+    const held: L1Entry = {
+      value: 'value', version: 77, isStale: false, ttlLeftMs: 5, hardLeftMs: 5, tier: 'l1', fleet: { version: 0, mark: 0, isDoubtful: true },
+    }
+    assert.equal((await entry(performance.now(), held))?.version, 0)
+    assert.equal(await entry(performance.now()), undefined)
     assert.deepEqual(deadlines, [])
   })
 })
