@@ -62,7 +62,7 @@ void LaneOwner::Release() {
 uint64_t LaneOwner::LoadAcked() {
   // SYNC(journal-acked): acquire. The leader has done with everything before, results included.
   const uint64_t acked = lane_->acked.load(kAcquire);
-  if (acked > head_) is_damaged_ = true;
+  if (acked > head_ || (acked & 7) != 0) is_damaged_ = true;
   else if (acked > acked_) acked_ = acked;
   return acked_;
 }
