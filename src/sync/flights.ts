@@ -220,13 +220,16 @@ export class Flights {
     // the moment to ask again, the result of any later one will do.
     let force = terms.forceFresh
     try {
-      while (!waiter.isOverdue) {
+      for (;;) {
+        // Before it is asked for, and the answer heeded first: who was late itself may still find the lease ended.
+        const isOverdue = waiter.isOverdue
         const awaited = force ? {} : { awaited: lease }
         const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force, heedsLate: !force, ...awaited })
         if (acquired.state === 'hit') return acquired.entry.value
         if (acquired.state === 'failed') return await this.#afterFailure(call, acquired.error)
         if (acquired.state === 'granted') return await this.#own(call, acquired).promise
         if (acquired.state === 'unavailable') return await this.#alone(call)
+        if (isOverdue) break
         if (acquired.lease !== lease) force = false
         lease = acquired.lease
         const giveUpMs = lease === first ? Number.POSITIVE_INFINITY : this.#below?.deadlineOf(call) ?? Number.POSITIVE_INFINITY

@@ -6,6 +6,8 @@ import { until } from '../helpers/until'
 
 const HOUR = 3_600_000
 
+const standStill = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
+
 suite('getOrSet', (test) => {
   test('loads on a miss, and the next caller reads', () =>
     withCache(async (cache) => {
@@ -118,14 +120,21 @@ suite('getOrSet', (test) => {
     ))
 
   test('a load that hangs keeps others waiting no longer than leaseTimeout', () =>
-    withCache(
-      async (cache) => {
-        const hung = deferred<string>()
-        void cache.getOrSet('k', () => hung.promise)
-        assert.equal(await cache.getOrSet('k', () => 'second'), 'second')
-        hung.resolve('late')
-        assert.equal(await cache.get('k'), 'second')
-      },
-      { leaseTimeout: 50 },
-    ))
+    withCache(async (cache) => {
+      const hung = deferred<string>()
+      void cache.getOrSet('k', () => hung.promise, { leaseTimeout: 50 })
+      assert.equal(await cache.getOrSet('k', () => 'second'), 'second')
+      hung.resolve('late')
+      assert.equal(await cache.get('k'), 'second')
+    }))
+
+  test('a caller whose own process stood still takes over from a load that hangs, and its result is stored', () =>
+    withCache(async (cache) => {
+      const hung = deferred<string>()
+      void cache.getOrSet('k', () => hung.promise, { leaseTimeout: 400 })
+      const second = cache.getOrSet('k', () => 'second', { leaseTimeout: 400 })
+      standStill(1_300)
+      assert.equal(await second, 'second')
+      assert.equal(await cache.get('k'), 'second')
+    }))
 })

@@ -48,6 +48,11 @@ export class CacheWorker {
     return this.ask({ do: 'call', method, args })
   }
 
+  /** Loader runs that have begun and were not told to end. */
+  get unfinishedCount(): number {
+    return this.#unfinished.length
+  }
+
   get isLoading(): boolean {
     return this.#unfinished.length > 0
   }
