@@ -183,7 +183,9 @@ export interface DiskRecord {
   /** As given to `commit`. */
   order: number
   mark: Mark
-  /** What the host knew when it was written: the partition's history and the highest version in it. */
+  /** When it was written, on the wall clock. */
+  atMs: number
+  /** What the host knew when it was written: the partition's history (0: nothing yet, -1: there was none) and the highest version in it. */
   epoch: number
   floor: number
   /** The same of the namespaces: the history of the control partition, and the namespace's fleet epoch in it. */

@@ -42,7 +42,7 @@ export function buildBatch(partition: number, records: readonly WriteRecord[], s
     } else {
       const suffix = suffixOf(record.namespace, record.key)
       keys.push(names.data(partition, suffix))
-      args.push(buildTail(suffix, record.payload, record.sourceVersion, record.nsEpoch))
+      args.push(buildTail(suffix, record.payload, record.sourceVersion, record.nsEpoch, record.hostOrder))
     }
   }
   return { request: ['EVALSHA', WRITE.sha, keys.length, ...keys, ...args], salt }

@@ -2,6 +2,7 @@
 import { buildBatch, type BatchSettings } from './batch'
 import { CONTROL_PARTITION, PARTITIONS } from './contract'
 import { Failure } from './driver-errors'
+import { ENVELOPE_BYTES } from './envelope'
 import type { Order, Request } from './link'
 import { decodeMessage, type Message } from './message'
 import type { Nodes } from './nodes'
@@ -72,6 +73,13 @@ export class CatchUp {
     const logs = new Map<number, Message[]>()
     for (const [partition, [rows]] of answers) if (Array.isArray(rows)) logs.set(partition, rows.flatMap(readRow))
     return logs
+  }
+
+  /** Heads of values of one partition, a Failure where it cannot be asked. */
+  async heads(partition: number, suffixes: readonly string[], deadlineMs: number): Promise<unknown[]> {
+    const { names } = this.#settings
+    const requests = suffixes.map((suffix): Request => ['GETRANGE', names.data(partition, suffix), 0, ENVELOPE_BYTES - 1])
+    return (await this.#nodes.send(new Map([[partition, requests]]), deadlineMs)).get(partition)!
   }
 
   /** Fleet epochs of all namespaces that have one. Creates the control partition where it is missing. Undefined: no sense in the answers. */

@@ -131,6 +131,8 @@ export interface WriteRecord {
   nsEpoch: number
   /** From 1, rising by one per record and partition. A record sent again keeps its number. */
   opNumber: number
+  /** Places it among the writes of its key on its host, for those who find it later. */
+  hostOrder?: number
   /** Bytes of key and payload, where they are known without asking for both. */
   bytes?: number
   /** On a record sent again: the last sequence of the partition that this host knew when it sent it first. */
@@ -251,9 +253,21 @@ export interface FeedOptions {
   replayMessages?: number
 }
 
+/** What Redis has under a key, tombstones included. */
+export interface Held {
+  version: number
+  createdAtMs: number
+  /** As `WriteRecord.hostOrder`, modulo 2^32; 0 = not known. */
+  hostOrder: number
+  /** The host that wrote it; undefined where the log tells no more. */
+  origin: string | undefined
+}
+
 export interface FarHistory {
-  /** Changes after `seq`, in order. 'gone': the log does not reach back. 'over': the history of that epoch has ended. Undefined: Redis does not answer. */
-  changesSince(partition: number, epoch: number, seq: number, deadlineMs: number): Promise<readonly Change[] | 'gone' | 'over' | undefined>
+  /** The history of the partition, 0 = it has none. Undefined: Redis does not answer. */
+  now(partition: number, deadlineMs: number): Promise<{ epoch: number; clockMs: number | undefined } | undefined>
+  /** One for each key, undefined where nothing of ours is; `afterSeq`: where the log is read from. Undefined: Redis does not answer. */
+  held(partition: number, keys: readonly { namespace: string; key: string }[], afterSeq: number, deadlineMs: number): Promise<(Held | undefined)[] | undefined>
 }
 
 export interface Feed {

@@ -5,7 +5,8 @@
  *    4  u64 version       12  u8 flags: 1 = tombstone   13  u8 0     14  u16 bytes of the suffix
  *   16  u64 soft_at       24  u64 hard_at          32  u64 created_at      ms of Redis' clock, 0 = never
  *   40  u64 source version                         48  u32 sum of the namespace's fleet epochs
- *   52  u32 crc32(suffix, payload)                 56  u32 bytes of the payload     60  u32 0
+ *   52  u32 crc32(suffix, payload)                 56  u32 bytes of the payload
+ *   60  u32 place among the writes of its host, modulo 2^32, 0 = not known
  *   64  suffix: <namespace>|<key> in UTF-8, then the payload
  *
  * The writer sends everything from byte 40 on (the tail); the script adds what is before it.
@@ -31,10 +32,11 @@ export interface Envelope {
   suffixBytes: number
   crc: number
   payloadBytes: number
+  hostOrder: number
 }
 
 /** Everything from byte 40 of the envelope on. */
-export function buildTail(suffix: string, payload: Uint8Array, sourceVersion: number, nsEpoch: number): Buffer {
+export function buildTail(suffix: string, payload: Uint8Array, sourceVersion: number, nsEpoch: number, hostOrder = 0): Buffer {
   const suffixBytes = Buffer.byteLength(suffix)
   const start = ENVELOPE_BYTES - TAIL_AT
   const tail = Buffer.allocUnsafe(start + suffixBytes + payload.length)
@@ -45,7 +47,7 @@ export function buildTail(suffix: string, payload: Uint8Array, sourceVersion: nu
   tail.set(payload, start + suffixBytes)
   tail.writeUInt32BE(crc32(tail.subarray(start)), 12)
   tail.writeUInt32BE(payload.length, 16)
-  tail.writeUInt32BE(0, 20)
+  tail.writeUInt32BE(hostOrder % HIGH, 20)
   return tail
 }
 
@@ -66,6 +68,7 @@ export function readHeader(bytes: Buffer): Envelope | undefined {
     nsEpoch: bytes.readUInt32BE(48),
     crc: bytes.readUInt32BE(52),
     payloadBytes: bytes.readUInt32BE(56),
+    hostOrder: bytes.readUInt32BE(60),
   }
 }
 

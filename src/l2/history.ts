@@ -1,8 +1,12 @@
-/** What happened in a partition since a moment, as far as its log tells. */
+/** What Redis has now, and who wrote it, as far as values and the log of a partition tell. */
 import type { CatchUp } from './catch-up'
-import type { Change, FarHistory } from './contract'
+import type { FarHistory, Held } from './contract'
+import { Failure } from './driver-errors'
+import { readHeader } from './envelope'
+import { suffixOf } from './names'
 
 const MAX_MESSAGES = 4096
+const KEYS_AT_ONCE = 512
 
 export class History implements FarHistory {
   readonly #catchUp: CatchUp
@@ -11,23 +15,32 @@ export class History implements FarHistory {
     this.#catchUp = catchUp
   }
 
-  async changesSince(partition: number, epoch: number, seq: number, deadlineMs: number): Promise<readonly Change[] | 'gone' | 'over' | undefined> {
-    const told = await this.#catchUp.states([partition], deadlineMs)
-    if (!told.states.has(partition)) return undefined
-    const state = told.states.get(partition)
-    if (state === undefined) return []
-    if (epoch > 0 && state.epoch !== epoch) return 'over'
-    if (state.seq <= seq) return []
-    const messages = (await this.#catchUp.logs(new Map([[partition, seq]]), MAX_MESSAGES, deadlineMs)).get(partition)
+  async now(partition: number, deadlineMs: number): Promise<{ epoch: number; clockMs: number | undefined } | undefined> {
+    const { states, time } = await this.#catchUp.states([partition], deadlineMs)
+    if (!states.has(partition)) return undefined
+    const clockMs = Array.isArray(time) ? Number(time[0]) * 1000 + Number(time[1]) / 1000 : undefined
+    return { epoch: states.get(partition)?.epoch ?? 0, clockMs }
+  }
+
+  async held(partition: number, keys: readonly { namespace: string; key: string }[], afterSeq: number, deadlineMs: number): Promise<(Held | undefined)[] | undefined> {
+    const held: (Held | undefined)[] = []
+    for (let at = 0; at < keys.length; at += KEYS_AT_ONCE) {
+      const heads = await this.#catchUp.heads(partition, keys.slice(at, at + KEYS_AT_ONCE).map(({ namespace, key }) => suffixOf(namespace, key)), deadlineMs)
+      // What is of another type than ours will be refused when it is written to.
+      if (heads.some((head) => head instanceof Failure && head.class_ !== 'permanent')) return undefined
+      for (const head of heads) {
+        const envelope = Buffer.isBuffer(head) ? readHeader(head) : undefined
+        held.push(envelope && { version: envelope.version, createdAtMs: envelope.createdAtMs, hostOrder: envelope.hostOrder, origin: undefined })
+      }
+    }
+    // After the values, so that it has their messages.
+    const messages = (await this.#catchUp.logs(new Map([[partition, afterSeq]]), MAX_MESSAGES, deadlineMs)).get(partition)
     if (messages === undefined) return undefined
-    const later = messages.filter((message) => message.epoch === state.epoch && message.seqLast > seq)
-    const first = later[0]
-    const isWhole = first !== undefined && (first.seqFirst <= seq + 1 || first.isFirst) && later.at(-1)!.seqLast >= state.seq
-    if (!isWhole) return 'gone'
-    return later.flatMap(({ events, origin }) => events.flatMap((event): Change[] => {
-      if (event.kind === 0 || event.kind === 5) return []
-      const { version, kind, namespace, key } = event
-      return [{ partition, version, kind, namespace, key, origin }]
-    }))
+    const origins = new Map<number, string>()
+    for (const { events, origin } of messages) {
+      for (const event of events) if (event.kind !== 0 && event.kind !== 5) origins.set(event.version, origin)
+    }
+    for (const one of held) if (one !== undefined) one.origin = origins.get(one.version)
+    return held
   }
 }

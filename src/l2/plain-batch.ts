@@ -117,7 +117,7 @@ function writeEntry(block: RespBlock, record: WriteRecord, place: Place, nowMs: 
   const { at } = block
   block.u32(0)
   block.u32(payload.length)
-  block.u32(0)
+  block.u32((record.hostOrder ?? 0) % 0x100000000)
   const start = block.at
   block.again(block.origin + place.at, place.bytes)
   if (payload.length > 0) block.bytes.set(payload, block.at)

@@ -1,13 +1,14 @@
 /**
  * Brings to Redis what a former life of the host had acknowledged as on the disk and could not send.
  *
- * Such a record is newer than what the host knew when it was written, and than what the host itself wrote after that. It
- * gives way to everything else: to what others have written since, and to what this host writes now. In Redis that is the
- * condition of a fill, so a record that is sent twice is applied once; on the host it is the lowest place in the order.
+ * Such a record is newer than what the host knew when it was written, than what former lives of the host wrote and than
+ * what its own life wrote before it. It gives way to everything else: to what others have written since, and to what this
+ * host wrote later and writes now. In Redis that is the condition of a fill, so a record that is sent twice is applied
+ * once; on the host it is the lowest place in the order.
  */
 import type { DiskRecord, Journal, Mark } from '../journal/contract'
 import type { L1Table, Life } from '../l1/table'
-import type { Change, FarHistory } from '../l2/contract'
+import type { FarHistory, Held } from '../l2/contract'
 import { FILL, SET } from './journal-words'
 import { viewAt } from './views'
 
@@ -43,14 +44,13 @@ const ATTEMPT_MS = 2_000
 export async function replayDisk(parts: ReplayParts, left: readonly LeftRecords[]): Promise<Replayed | undefined> {
   const { journal } = parts
   const replayed: Replayed = { stored: 0, outdated: 0, failed: 0 }
-  const own = new Set(left.map(({ hostId }) => hostId))
+  const lives = livesOf(left, journal.hostId)
   const marks: Mark[] = []
   for (const records of byPartition(newestOfEach(left)).values()) {
-    const floorRecord = records.reduce((a, b) => (seqOf(b) < seqOf(a) ? b : a))
-    const changes = await changesSince(parts, floorRecord)
-    if (changes === undefined) return undefined
-    for (const record of records) {
-      const expected = expectedOf(record, changes, own)
+    const found = await lookUp(parts, records)
+    if (found === undefined) return undefined
+    for (const [index, { record, hostId }] of records.entries()) {
+      const expected = expectedOf(record, { ...found, held: found.held[index], life: lives.get(hostId)!, lives })
       const mark = expected === undefined ? 0 : await write(parts, record, expected)
       if (mark === undefined) return undefined
       if (mark === 0) replayed.outdated++
@@ -71,43 +71,83 @@ export async function replayDisk(parts: ReplayParts, left: readonly LeftRecords[
   return replayed
 }
 
+/** Of the lives of the host, the present one the last. */
+function livesOf(left: readonly LeftRecords[], present: string): Map<string, number> {
+  const lives = new Map(left.map(({ hostId }, life) => [hostId, life]))
+  return lives.set(present, left.length)
+}
+
+interface OfLife {
+  record: DiskRecord
+  hostId: string
+}
+
 /** Of several writes of a key the last one counts; of several journals the last. */
-function newestOfEach(left: readonly LeftRecords[]): DiskRecord[] {
-  const newest = new Map<string, { record: DiskRecord; life: number }>()
-  for (const [life, { records }] of left.entries()) {
+function newestOfEach(left: readonly LeftRecords[]): OfLife[] {
+  const newest = new Map<string, OfLife>()
+  for (const { records, hostId } of left) {
     for (const record of records) {
       const id = `${record.namespace}|${record.key}`
       const before = newest.get(id)
-      const isNewer = before === undefined || left[before.life]!.hostId !== left[life]!.hostId || record.order >= before.record.order
-      if (isNewer) newest.set(id, { record, life })
+      if (before === undefined || before.hostId !== hostId || record.order >= before.record.order) newest.set(id, { record, hostId })
     }
   }
-  return [...newest.values()].map(({ record }) => record)
+  return [...newest.values()]
 }
 
-function byPartition(records: readonly DiskRecord[]): Map<number, DiskRecord[]> {
-  const groups = new Map<number, DiskRecord[]>()
-  for (const record of records) groups.set(record.partition, [...(groups.get(record.partition) ?? []), record])
+function byPartition(records: readonly OfLife[]): Map<number, OfLife[]> {
+  const groups = new Map<number, OfLife[]>()
+  for (const one of records) {
+    const group = groups.get(one.record.partition)
+    if (group === undefined) groups.set(one.record.partition, [one])
+    else group.push(one)
+  }
   return groups
 }
 
-async function changesSince({ journal, history }: ReplayParts, record: DiskRecord): Promise<readonly Change[] | 'gone' | 'over' | undefined> {
+interface Found {
+  epoch: number
+  /** Redis' clock minus the wall clock. */
+  offsetMs: number
+  held: readonly (Held | undefined)[]
+}
+
+/** What Redis has in place of records of one partition. Undefined when the lead is lost. */
+async function lookUp({ journal, history }: ReplayParts, records: readonly OfLife[]): Promise<Found | undefined> {
+  const { partition } = records[0]!.record
+  const afterSeq = records.reduce((least, { record }) => Math.min(least, seqOf(record)), Number.POSITIVE_INFINITY)
   for (;;) {
     if (!journal.isLeading) return undefined
-    const changes = await history.changesSince(record.partition, record.epoch, seqOf(record), performance.now() + ATTEMPT_MS)
-    if (changes !== undefined) return changes
+    const deadlineMs = performance.now() + ATTEMPT_MS
+    const askedMs = Date.now()
+    const now = await history.now(partition, deadlineMs)
+    const offsetMs = now?.clockMs === undefined ? 0 : now.clockMs - (askedMs + Date.now()) / 2
+    const held = now && (await history.held(partition, records.map(({ record }) => record), afterSeq, deadlineMs))
+    if (held !== undefined) return { epoch: now!.epoch, offsetMs, held }
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
 }
 
-/** The highest version the record may replace; undefined = somebody else's is newer. */
-function expectedOf(record: DiskRecord, changes: readonly Change[] | 'gone' | 'over', own: ReadonlySet<string>): number | undefined {
+/** The highest version the record may replace; undefined = what is there is newer. */
+function expectedOf(
+  record: DiskRecord, { epoch, offsetMs, held, life, lives }: Omit<Found, 'held'> & { held: Held | undefined; life: number; lives: ReadonlyMap<string, number> },
+): number | undefined {
   // Of another history nothing is known to be older.
-  if (changes === 'over') return 0
-  if (changes === 'gone') return record.floor
-  const last = changes.findLast(({ namespace, key, version }) => key === record.key && namespace === record.namespace && version > record.floor)
-  if (last === undefined) return record.floor
-  return own.has(last.origin) ? last.version : undefined
+  if (record.epoch > 0 && epoch > 0 && epoch !== record.epoch) return 0
+  if (held === undefined || held.version <= record.floor) return record.floor
+  const ofLife = held.origin === undefined ? undefined : lives.get(held.origin)
+  if (ofLife !== undefined) {
+    const isNewer = ofLife === life ? isLater(held.hostOrder, record.order) : ofLife > life
+    return isNewer ? undefined : held.version
+  }
+  // The host had heard of all that was there before: somebody else wrote it since.
+  if (held.origin !== undefined && record.epoch !== 0) return undefined
+  return held.createdAtMs > record.atMs + offsetMs ? undefined : held.version
+}
+
+/** Of two places on one host, `place` modulo 2^32. */
+function isLater(place: number, order: number): boolean {
+  return place !== 0 && ((place - (order % 2 ** 32)) | 0) > 0
 }
 
 /** Its mark in the journal; 0: it is outdated, -1: it does not fit, undefined: the leadership is lost. */

@@ -283,10 +283,11 @@ export class FarWrites {
   #keepOnDisk(view: L1View, { op, namespace, key, partition, codec, payload, life }: JournalWrite, { mark, order, deadlineMs }: Accepted<unknown>): Promise<void> {
     const { seqs, epochs } = this.#journal.knownPositions()
     const epoch = epochs[partition]!
-    const softAtMs = life.ttlMs === 0 ? 0 : Date.now() + life.ttlMs
+    const atMs = Date.now()
+    const softAtMs = life.ttlMs === 0 ? 0 : atMs + life.ttlMs
     return this.#disk.append({
       op, namespace, key, partition, codec, payload: bytesOf(codec, payload), softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + life.graceMs,
-      order, mark, epoch, floor: epoch > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0,
+      order, mark, atMs, epoch, floor: epoch > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0,
       controlEpoch: epochs[CONTROL_PARTITION]!, fleetEpoch: view.fleetEpoch(),
     }, deadlineMs ?? performance.now() + this.#settings.hardTimeoutMs)
   }

@@ -45,6 +45,10 @@ export class Write implements WriteRecord {
     return this.source.payload ?? NOTHING
   }
 
+  get hostOrder(): number {
+    return this.source.hostVersion
+  }
+
   get bytes(): number {
     return this.source.bytes
   }

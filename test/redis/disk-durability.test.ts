@@ -1,6 +1,6 @@
 // durability 'disk': what was acknowledged survives a reboot of the host, is applied once, and never over something newer.
 import * as assert from 'node:assert/strict'
-import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { appendFileSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import type { CacheOptions } from '../../src'
 import { Names, partitionOf } from '../../src/l2/names'
 import { type RedisHost, untilRead, withHosts } from '../helpers/redis-host'
@@ -32,6 +32,17 @@ function contentOf(path: string): string {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''
     throw error
+  }
+}
+
+/** Files as they are now; the function puts them back, as a crash leaves them that came before they were cut. */
+function savedFiles(paths: readonly string[]): () => void {
+  const saved = paths.map((path) => ({ path, bytes: readFileSync(path), time: statSync(path).mtime }))
+  return () => {
+    for (const { path, bytes, time } of saved) {
+      writeFileSync(path, bytes, { mode: 0o600 })
+      utimesSync(path, time, time)
+    }
   }
 }
 
@@ -112,6 +123,78 @@ suite('durability disk', (test) => {
       await here!.reboot()
       here!.open(DISK)
       await untilRead(there!.open(), 'k', 'second')
+    }))
+
+  test('what the host wrote before it in a former life gives way, also to a life that never heard from Redis', () =>
+    withHosts(server.url, 2, async ([here, there]) => {
+      const first = here!.open(DISK)
+      await first.set('k', 'first')
+      await until('the first is in Redis', async () => (await inRedis('k')) === 1)
+      await here!.reboot()
+      const writer = await here!.spawn(NOT_SENT)
+      await writer.call('set', 'k', 'second')
+      await here!.reboot()
+      here!.open(DISK)
+      const other = there!.open()
+      await until('all is judged', () => filesOf(here!).length === 0)
+      await untilRead(other, 'k', 'second')
+    }))
+
+  test('what another host wrote before it gives way, when the host never heard from Redis', () =>
+    withHosts(server.url, 2, async ([here, there]) => {
+      const other = there!.open({ writeMode: 'through' })
+      await other.set('k', 'of another host')
+      const writtenMs = Date.now()
+      await until('the clock has moved on', () => Date.now() > writtenMs + 100)
+      const writer = await here!.spawn(NOT_SENT)
+      await writer.call('set', 'k', 'newer')
+      await here!.reboot()
+      here!.open(DISK)
+      await until('all is judged', () => filesOf(here!).length === 0)
+      await untilRead(other, 'k', 'newer')
+    }))
+
+  test('what a later life of the host wrote stays, when the life before it is read once more', () =>
+    withHosts(server.url, 2, async ([here, there]) => {
+      const writer = await here!.spawn(NOT_SENT)
+      await writer.call('set', 'k', 'first life')
+      await here!.reboot()
+      const restore = savedFiles(filesOf(here!))
+      const leader = await here!.spawn(DISK)
+      await leader.call('set', 'k', 'second life', { durability: 'l2' })
+      await leader.call('set', 'k2', 'makes a file', { durability: 'disk' })
+      await leader.kill()
+      restore()
+      await here!.reboot()
+      here!.open(DISK)
+      const other = there!.open()
+      await until('all is judged', () => filesOf(here!).length === 0)
+      await untilRead(other, 'k', 'second life')
+    }))
+
+  test('what the host wrote later in the same life stays, when only the older one is still on the disk', () =>
+    withHosts(server.url, 2, async ([here, there]) => {
+      const leader = await here!.spawn(DISK)
+      await leader.call('set', 'contact', 1, { writeMode: 'through' })
+      await leader.kill()
+      const writer = await here!.spawn(NOT_SENT)
+      for (const key of ['set', 'deleted', 'conditional']) await writer.call('set', key, 'older')
+      await writer.kill()
+      const restore = savedFiles(filesOf(here!))
+      const next = await here!.spawn(DISK)
+      await next.call('set', 'set', 'newer', { durability: 'l2' })
+      await next.call('delete', 'deleted', { durability: 'l2' })
+      await next.call('delete', 'conditional', { durability: 'l2' })
+      assert.notEqual(await next.call('set', 'conditional', 'newer', { ifAbsent: true }), 0)
+      await next.kill()
+      restore()
+      await here!.reboot()
+      here!.open(DISK)
+      const other = there!.open()
+      await until('all is judged', () => filesOf(here!).length === 0)
+      await untilRead(other, 'set', 'newer')
+      await untilRead(other, 'conditional', 'newer')
+      assert.equal(await other.get('deleted'), undefined)
     }))
 
   test('what the host writes after the reboot is newer', () =>

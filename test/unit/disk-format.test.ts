@@ -7,7 +7,7 @@ const HOST = '00000000000000a1'
 
 function record(key: string, payload = `value of ${key}`): DiskRecord {
   return {
-    op: 1, namespace: 'n', key, partition: 7, codec: 1, payload: Buffer.from(payload), softAtMs: 0, hardAtMs: 0, order: 4, mark: 9,
+    op: 1, namespace: 'n', key, partition: 7, codec: 1, payload: Buffer.from(payload), softAtMs: 0, hardAtMs: 0, order: 4, mark: 9, atMs: 1,
     epoch: 5, floor: 1023, controlEpoch: 6, fleetEpoch: 3,
   }
 }
@@ -25,11 +25,11 @@ suite('append-only file', (test) => {
   test('has the bytes that other versions read', () => {
     assert.equal(fileHead(HOST).toString('latin1'), `STDISK01${HOST}`)
     const frame = recordFrame(record('k', 'v'))
-    const head = '{"op":1,"namespace":"n","key":"k","partition":7,"codec":1,"softAtMs":0,"hardAtMs":0,"order":4,"mark":9,"epoch":5,"floor":1023,"controlEpoch":6,"fleetEpoch":3}'
+    const head = '{"op":1,"namespace":"n","key":"k","partition":7,"codec":1,"softAtMs":0,"hardAtMs":0,"order":4,"mark":9,"atMs":1,"epoch":5,"floor":1023,"controlEpoch":6,"fleetEpoch":3}'
     assert.equal(frame.readUInt32BE(0), frame.length - 8)
     assert.equal(frame.readUInt16BE(8), head.length)
     assert.equal(frame.toString('utf8', 10), `${head}v`)
-    assert.equal(frame.readUInt32BE(4), 0x328c8667)
+    assert.equal(frame.readUInt32BE(4), 0xc8f32ff9)
     assert.equal(settledFrame(24).toString('utf8', 10), '{"settled":24}')
   })
 

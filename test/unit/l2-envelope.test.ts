@@ -29,6 +29,13 @@ suite('l2 envelope', (test) => {
     )
   })
 
+  test('tells the place among the writes of its host, modulo 2^32', () => {
+    const orderOf = (order?: number): number => readHeader(envelope(buildTail('n|k', Buffer.from('value'), 9, 3, order)))!.hostOrder
+    assert.equal(orderOf(), 0)
+    assert.equal(orderOf(17), 17)
+    assert.equal(orderOf(2 ** 40 + 17), 17)
+  })
+
   test('is read as it was written', () => {
     const bytes = envelope(buildTail('n|k', Buffer.from('value'), 9, 3))
     const header = readHeader(bytes)!
