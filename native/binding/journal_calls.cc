@@ -273,7 +273,7 @@ Napi::Value OpenJournal(Call info) {
   Napi::Object result = Napi::Object::New(env);
   const std::pair<const char*, napi_callback> hot[] = {
       {"prepare", JournalPrepare}, {"commit", JournalCommit}, {"cancel", JournalCancel}, {"isSettled", JournalIsSettled},
-      {"pending", JournalPending}, {"inTheWay", JournalInTheWay}, {"takeAnswers", JournalTakeAnswers}, {"drain", JournalDrain}, {"fill", JournalFill},
+      {"pending", JournalPending}, {"inTheWay", JournalInTheWay}, {"heir", JournalHeir}, {"takeAnswers", JournalTakeAnswers}, {"drain", JournalDrain}, {"fill", JournalFill},
       {"assign", JournalAssign}, {"settle", JournalSettle}, {"sleep", JournalSleep},
   };
   for (const auto& [name, callback] : hot) {

@@ -69,6 +69,7 @@ napi_value JournalCancel(napi_env env, napi_callback_info info);
 napi_value JournalIsSettled(napi_env env, napi_callback_info info);
 napi_value JournalPending(napi_env env, napi_callback_info info);
 napi_value JournalInTheWay(napi_env env, napi_callback_info info);
+napi_value JournalHeir(napi_env env, napi_callback_info info);
 napi_value JournalTakeAnswers(napi_env env, napi_callback_info info);
 
 // The leader's calls (journal_lead.cc).

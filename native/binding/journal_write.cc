@@ -183,6 +183,21 @@ napi_value JournalInTheWay(napi_env env, napi_callback_info info) {
   return Number(env, static_cast<double>(FindInTheWay(handle->journal(), {ns, ns_bytes}, {reinterpret_cast<char*>(key.bytes), key.size})));
 }
 
+// heir(namespace, key, givenUp, hostVersion): what came after the write (FindHeir): a mark, 0 settled, -1 nothing.
+napi_value JournalHeir(napi_env env, napi_callback_info info) {
+  napi_value arguments[4];
+  JournalHandle* handle = Arguments(env, info, 4, arguments);
+  if (handle->is_closed()) return Number(env, 0);
+  char ns[kNamespaceRoom];
+  KeyBuffer key;
+  const size_t ns_bytes = ReadNamespace(env, arguments[0], ns);
+  ReadKey(env, arguments[1], &key);
+  uint64_t heir;
+  const bool has_one = FindHeir(handle->journal(), {ns, ns_bytes}, {reinterpret_cast<char*>(key.bytes), key.size},
+                                Mark{ToWord(env, arguments[2])}, ToWord(env, arguments[3]), &heir);
+  return Number(env, has_one ? static_cast<double>(heir) : -1);
+}
+
 // takeAnswers(): how many {mark, result, version} lie at kOut; more may be left when the mailbox is full.
 napi_value JournalTakeAnswers(napi_env env, napi_callback_info info) {
   JournalHandle* handle = Arguments(env, info, 0, nullptr);

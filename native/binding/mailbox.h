@@ -13,7 +13,7 @@ namespace strata {
 
 #define STRATA_MAILBOX_NUMBERS(X) \
   X(kVersion, 16) X(kSoftLeft, 17) X(kToken, 18) X(kFleetWord, 19) X(kInTtl, 20) X(kInGrace, 21) X(kInExpected, 22) X(kInLeaseMs, 23) X(kInToken, 24) \
-  X(kInFleetWord, 25) X(kInDoubt, 26) X(kInMark, 27) X(kHardLeft, 28)
+  X(kInFleetWord, 25) X(kInDoubt, 26) X(kInMark, 27) X(kHardLeft, 28) X(kClears, 29)
 
 namespace mailbox {
 #define X(name, index) inline constexpr int name = index;

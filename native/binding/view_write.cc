@@ -74,7 +74,7 @@ Status WriteValue(napi_env env, WriteCall& call, WriteOptions& options, uint64_t
 }  // namespace
 
 // set(key, value): kInTtl, kInGrace, kInCondition (0 none, 1 absent, 2 version in kInExpected), kInToken (publish),
-// kInFleet. kVersion: that of the stored value.
+// kInFleet. kVersion: that of the stored value; kClears, with a fleet block: the clears of this host that it comes after.
 napi_value ViewSet(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 2, &call)) return nullptr;
@@ -88,8 +88,11 @@ napi_value ViewSet(napi_env env, napi_callback_info info) {
   options.lease_token = static_cast<uint64_t>(handle.numbers()[mailbox::kInToken]);
   ReadFleet(handle, &options);
   uint64_t version = 0;
+  uint32_t clears = 0;
+  if (options.has_fleet) options.clears = &clears;
   Status status = WriteValue(env, call, options, &version);
   handle.numbers()[mailbox::kVersion] = static_cast<double>(version);
+  handle.numbers()[mailbox::kClears] = clears;
   handle.context().Count(options.lease_token != 0 ? Counter::publishes : Counter::sets);
   if (timed) handle.context().Record(Histogram::kSet, PreciseNs() - start);
   Answer(handle, status);

@@ -101,6 +101,7 @@ void Leader::Emit() {
     } else {
       GatherKey(id, &group);
       Coalesce(group, &survivors, &superseded);
+      TellGivenUp(group);
       Supersede(superseded);
       for (uint32_t other : group) index_.entry(other).is_grouped = IsMember(other);
       batch_.insert(batch_.end(), survivors.begin(), survivors.end());
@@ -125,6 +126,7 @@ bool Leader::Resolve(uint32_t at, uint64_t host_version, uint32_t ns_epoch) {
   entry.is_orphan = false;
   entry.state = next;
   entry.version = host_version;
+  if (next == RecordState::kCommitted) TellGivenUp({batch_[at]});
   return true;
 }
 

@@ -63,6 +63,7 @@ class Leader {
   void WaitForWriters(uint32_t id);
   bool IsToBePlaced(uint32_t id) const;
   void GatherKey(uint32_t id, std::vector<uint32_t>* group);
+  void TellGivenUp(const std::vector<uint32_t>& group);
   void Coalesce(std::vector<uint32_t>& group, std::vector<uint32_t>* survivors,
                 std::vector<std::pair<uint32_t, uint32_t>>* superseded) const;
   void Emit();

@@ -138,6 +138,19 @@ void Leader::GatherKey(uint32_t id, std::vector<uint32_t>* group) {
   });
 }
 
+// The group, in the order of versions, goes to Redis. Whoever has to make a write of the key anew, and no more finds in the
+// table what he had put there, finds no settled write either: he is told of the last that came after his.
+void Leader::TellGivenUp(const std::vector<uint32_t>& group) {
+  const auto last = std::find_if(group.rbegin(), group.rend(), [this](uint32_t id) { return IsPlain(index_.entry(id)); });
+  if (last == group.rend()) return;
+  const uint64_t version = index_.entry(*last).version;
+  index_.ForEachOfKey(*last, [&](uint32_t other) {
+    if (!IsGivenUp(index_.entry(other))) return;
+    auto& told = index_.record(other).result_version;
+    if (told.load(kRelaxed) < version) told.store(version, kRelease);  // SYNC(journal-heir)
+  });
+}
+
 void Leader::Coalesce(std::vector<uint32_t>& group, std::vector<uint32_t>* survivors,
                       std::vector<std::pair<uint32_t, uint32_t>>* superseded) const {
   survivors->clear();

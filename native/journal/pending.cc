@@ -11,8 +11,16 @@ struct Search {
   PendingFound* out;
   // Which records count: those that are committed, those in the hands of their writer.
   bool takes_committed = true, takes_open = false;
+  // Only what takes effect whatever Redis has; of all lanes but this.
+  bool takes_plain_only = false;
+  uint32_t passed_lane = ~0u;
   uint64_t hash = 0;
   bool has_found = false;
+
+  static bool IsPlain(const JournalRecord& r) {
+    const auto op = static_cast<JournalOp>(r.op);
+    return (op == JournalOp::kSet || op == JournalOp::kDelete) && static_cast<JournalCondition>(r.condition) == JournalCondition::kAlways && r.source_version == 0;
+  }
 
   bool Takes(uint32_t state) const {
     if (state == static_cast<uint32_t>(RecordState::kCommitted)) return takes_committed;
@@ -22,6 +30,7 @@ struct Search {
   bool Run() {
     const uint32_t lanes = journal.lanes_used();
     for (uint32_t i = 0; i < lanes; i++) {
+      if (i == passed_lane) continue;
       const Lane& lane = journal.lane(i);
       // SYNC(journal-head): a head that moved before the table did is seen by whoever saw the table move.
       if (lane.head.load(kRelaxed) == lane.acked.load(kRelaxed)) continue;
@@ -51,7 +60,7 @@ struct Search {
       if (has_moved(at)) return false;
       if (!journal.IsWithinBounds(at, head, *copy)) return true;  // damage: the leader counts it
       // SYNC(journal-state): acquire. Version and epoch of a committed record; loaded again behind it.
-      if (copy->key_hash == hash && Takes(record->state.load(kAcquire))) {
+      if (copy->key_hash == hash && Takes(record->state.load(kAcquire)) && (!takes_plain_only || IsPlain(*copy))) {
         if (!Take(index, at, *copy, record)) return false;
       }
       at += copy->bytes;
@@ -91,6 +100,22 @@ InTheWay FindInTheWay(const Journal& journal, std::string_view ns, std::string_v
     if (path.empty()) break;
   }
   return Search{journal, ns, key, &found, false, true}.Run() ? InTheWay::kWrite : InTheWay::kNothing;
+}
+
+bool FindHeir(const Journal& journal, std::string_view ns, std::string_view key, Mark given_up, uint64_t host_version, uint64_t* heir) {
+  PendingFound found;
+  *heir = 0;
+  // A write goes from the hands of its owner to the leader and to Redis, and so from each look to the next.
+  if (Search{journal, ns, key, &found, false, true, true, given_up.lane()}.Run()) {
+    *heir = found.mark;
+    return true;
+  }
+  if (Search{journal, ns, key, &found, true, false, true}.Run() && found.host_version > host_version) {
+    *heir = found.mark;
+    return true;
+  }
+  // SYNC(journal-heir): acquire. Stored before the write was sent.
+  return journal.RecordAt(given_up.lane(), given_up.position())->result_version.load(kAcquire) > host_version;
 }
 
 }  // namespace strata

@@ -26,4 +26,10 @@ enum class InTheWay : uint8_t { kNothing = 0, kWrite = 1, kClear = 2 };
 // is not settled, or a write of the key whose owner has not said yet whether the table has it. Reads only; any thread.
 InTheWay FindInTheWay(const Journal& journal, std::string_view ns, std::string_view key);
 
+// What came after a write that was given up, and that the table had at `host_version` and has no more: the mark of such a
+// write that is not settled, 0 for one that is; false if there is none, so the table has lost the value by itself. Only
+// writes without any condition count: of others Redis decides whether they replace anything. One that another owner has not
+// committed yet counts, since it may be what took the value out of the table.
+bool FindHeir(const Journal& journal, std::string_view ns, std::string_view key, Mark given_up, uint64_t host_version, uint64_t* heir);
+
 }  // namespace strata

@@ -75,6 +75,7 @@ struct WriteOptions {
   uint32_t first_frequency = 0;  // of a slot the write takes anew
   bool has_fleet = false;        // the record carries `fleet`
   FleetBlock fleet{};
+  uint32_t* clears = nullptr;    // if given: the clears that the stored value comes after, by ClearsOf
 
   uint32_t fleet_bytes() const { return has_fleet ? sizeof(FleetBlock) : 0; }
 };

@@ -101,7 +101,14 @@ Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, const
     lease_seen = k.lease_slot >= 0;
     // Stamped here and not when the record was written: else a set that began before a clear could replace, with a
     // record dead on arrival, what was set after it.
-    const uint32_t epoch = EpochOf(key.ns);
+    uint32_t epoch = EpochOf(key.ns);
+    if (options.clears != nullptr) {
+      // The count of the very epoch: a clear that falls between the two would be taken for one before it, or after it.
+      do {
+        *options.clears = ClearsOf(key.ns);
+        epoch = EpochOf(key.ns);
+      } while (ClearsOf(key.ns) != *options.clears);
+    }
     StoreField(place.header->epoch, epoch);
     if (options.lease_token != 0) {
       bool mine = lease_seen && k.lease.type == RecordType::kLease && k.lease_body.token == options.lease_token &&

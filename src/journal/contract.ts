@@ -210,10 +210,16 @@ export interface Journal {
   /** The record's mark; 0 = full (see `roomy`); -1 = too large. Throws ERR_CACHE_KEY and ERR_CACHE_CLOSED. */
   prepare(write: JournalWrite): Mark
   /**
-   * False: the leader gave the record up meanwhile. Then the write is not acknowledged and has to be made anew, and the
-   * record to be cancelled once the table shows another write in its place, or none.
+   * False: the leader gave the record up meanwhile. Then the write is not acknowledged and has to be made anew, unless
+   * another one came after it (`heir`), and the record to be cancelled once the table shows another write in its place, or none.
    */
   commit(mark: Mark, hostVersion: number, nsEpoch: number): boolean
+  /**
+   * Of a record of this isolate that `commit` refused, and whose write the table had at `hostVersion` and no longer has: the
+   * mark of a later write of the key that replaced it, 0 when that one is settled, undefined when there is none, so that
+   * the table has lost the value by itself.
+   */
+  heir(mark: Mark, namespace: string, key: string, hostVersion: number): Mark | undefined
   /** Ends a record that is not committed. */
   cancel(mark: Mark): void
   /** For records of any process. */

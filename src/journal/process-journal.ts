@@ -101,6 +101,12 @@ export class ProcessJournal implements Journal {
     return true
   }
 
+  /** Nobody else writes between an isolate's own steps. */
+  heir(_mark: Mark, namespace: string, key: string, hostVersion: number): Mark | undefined {
+    const newest = newestOf(this.#records.values(), namespace, key)
+    return newest !== undefined && newest.hostVersion > hostVersion ? newest.mark : undefined
+  }
+
   cancel(mark: Mark): void {
     const record = this.#records.get(mark)
     if (record?.state !== 'prepared') return

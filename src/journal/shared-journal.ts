@@ -138,6 +138,11 @@ export class SharedJournal implements Journal {
     return this.#native.commit(mark, hostVersion, nsEpoch)
   }
 
+  heir(mark: Mark, namespace: string, key: string, hostVersion: number): Mark | undefined {
+    const heir = this.#native.heir(namespace, key, mark, hostVersion)
+    return heir < 0 ? undefined : heir
+  }
+
   cancel(mark: Mark): void {
     this.#native.cancel(mark)
   }

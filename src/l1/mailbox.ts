@@ -38,6 +38,7 @@ export const IN_FLEET = 13
 export const VERSION = 16
 export const SOFT_LEFT = 17
 export const HARD_LEFT = 28
+export const CLEARS = 29
 export const TOKEN = 18
 export const FLEET_WORD = 19
 export const IN_TTL = 20
@@ -61,7 +62,7 @@ const INDICES = {
   kInCodec: IN_CODEC, kInCondition: IN_CONDITION, kInForce: IN_FORCE, kInFlags: IN_FLAGS, kInCount: IN_COUNT, kInFleet: IN_FLEET,
   kVersion: VERSION, kSoftLeft: SOFT_LEFT, kHardLeft: HARD_LEFT, kToken: TOKEN, kFleetWord: FLEET_WORD, kInTtl: IN_TTL, kInGrace: IN_GRACE,
   kInExpected: IN_EXPECTED, kInLeaseMs: IN_LEASE_MS, kInToken: IN_TOKEN, kInFleetWord: IN_FLEET_WORD,
-  kInDoubt: IN_DOUBT, kInMark: IN_MARK,
+  kInDoubt: IN_DOUBT, kInMark: IN_MARK, kClears: CLEARS,
   kMany: MANY, kManyWords: MANY_WORDS, kManyKeys: MANY_KEYS, kEvicted: EVICTED, kL0Pending: L0_PENDING,
 }
 

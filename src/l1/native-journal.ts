@@ -23,6 +23,7 @@ export interface NativeJournal {
   isRoomy(): boolean
   pending(namespace: string, key: string): Buffer | undefined
   inTheWay(namespace: string, key: string): 0 | 1 | 2
+  heir(namespace: string, key: string, givenUp: number, hostVersion: number): number
 
   claimCoordinator(): boolean
   campaign(): void

@@ -72,6 +72,10 @@ export class ProcessView implements L1View {
     return this.#put(id, encoded, life, fleet)
   }
 
+  epochOfSet(): number {
+    return this.epoch()
+  }
+
   delete(key: string): boolean {
     const id = this.#id(key)
     this.#store.leases.end(id)

@@ -6,7 +6,7 @@ import { CacheError } from '../words/errors'
 import { checkKey, checkNamespaceName, MAX_KEY_BYTES, namespacePath } from '../words/keys'
 import {
   MISS, RETURNED, IN_L0, IN_SCRATCH, GROW, RETURNED_KEEP, STALE_TOO, QUIET, DOUBT_TOO, PAST_L0, STATUS, L0_INDEX,
-  LENGTH, CODEC, IS_STALE, FLAG, FLEET, IN_CODEC, IN_CONDITION, IN_FORCE, IN_FLAGS, IN_COUNT, IN_FLEET, VERSION,
+  LENGTH, CODEC, IS_STALE, FLAG, FLEET, IN_CODEC, IN_CONDITION, IN_FORCE, IN_FLAGS, IN_COUNT, IN_FLEET, VERSION, CLEARS,
   SOFT_LEFT, HARD_LEFT, TOKEN, IN_TTL, IN_GRACE, IN_EXPECTED, IN_LEASE_MS, IN_TOKEN, MANY, MANY_WORDS, MANY_KEYS,
 } from './mailbox'
 import type { NativeView } from './native'
@@ -118,6 +118,10 @@ export class SharedView implements L1View {
 
   set(key: string, value: unknown, life: Life, condition?: Condition, fleet?: Fleet): number {
     return this.#write(key, value, life, condition, 0, fleet)
+  }
+
+  epochOfSet(): number {
+    return this.#numbers[CLEARS]!
   }
 
   delete(key: string): boolean {

@@ -119,6 +119,8 @@ export interface L1View {
    * returns 0. The value may be an `EncodedValue`. Conditions look at doubtful entries as at any other.
    */
   set(key: string, value: unknown, life: Life, condition?: Condition, fleet?: Fleet): number
+  /** The `epoch` that the value which `set` has just stored with `Fleet` belongs to: under another one it is cleared. */
+  epochOfSet(): number
   /** Removes the value and ends any load of the key that began before. True if a value was there. */
   delete(key: string): boolean
   /** As `delete`; `version` is the removal's own: above every one the key has had, below every one it will have. */

@@ -16,16 +16,33 @@ import { isOfMark, markOf, versionOfMark } from './versions'
 import { viewAt } from './views'
 import { BLANK, conditionOf, CONTROL_PARTITION, expectedOf, isAwaited, needsRedis, type WriteTerms } from './write-terms'
 
-/** What the table made of a write: `order` places it among the key's writes, undefined = the table refused it. */
+/** What the table made of a write. */
 interface Applied<T> {
+  /** Its place among the key's writes; undefined = the table refused it. */
   order: number | undefined
   result: T
+  /** The table's version of the value it shows; absent: it shows none. */
+  version?: number
+  /** Of the value shown: under another one it is cleared. */
+  epoch?: number
+  /** It has been seen, and is over: another write came after it, whose mark this is, or 0 if that one is settled. */
+  heir?: number
 }
+
+/** What a write did to the table before its leader gave it up. */
+interface GivenUp<T> extends Applied<T> {
+  mark: number
+}
+
+/** Changes the table; `before` when it has to be done anew. */
+type Apply<T> = (fleet: Fleet, before?: GivenUp<T>) => Applied<T>
 
 interface Accepted<T> {
   mark: number
   order: number
   result: T
+  /** Of the write that came after it before it was acknowledged, as long as that is not settled. */
+  heir?: number
   /** When the call has to end, if part of its time went by before the journal took the record. */
   deadlineMs?: number
 }
@@ -67,7 +84,7 @@ export class FarWrites {
         return { order: hostOrder(version, DELETE), result: 0 }
       }, encoded, deadlineMs).then((accepted) => this.#confirmed(accepted, true))
     }
-    const put = (fleet: Fleet): Applied<number> => this.#put(view, key, encoded, life, undefined, fleet)
+    const put: Apply<number> = (fleet, before) => this.#put(view, key, encoded, life, undefined, fleet, before)
     if (terms.durability === 'disk') encoded.detach()
     if (!isAwaited(terms)) {
       // By far the most common: there is room, and nothing to wait for.
@@ -116,7 +133,8 @@ export class FarWrites {
     if (letter.op !== SET || payload === undefined || life === undefined) return false
     const encoded = new EncodedValue(codec, payload)
     const record: JournalWrite = { ...BLANK, op: SET, namespace: view.namespace, key, partition, codec, payload, life }
-    await this.#write(view, record, (fleet) => this.#put(view, key, encoded, life, undefined, fleet), encoded)
+    const put: Apply<number> = (fleet, before) => this.#put(view, key, encoded, life, undefined, fleet, before)
+    await this.#write(view, record, put, encoded)
     return true
   }
 
@@ -147,8 +165,8 @@ export class FarWrites {
     if (version > 0 && expected === 0) return false
     const partition = this.#partitionOf(view, key, terms)
     const record: JournalWrite = { ...BLANK, op: DELETE, namespace: view.namespace, key, partition, condition: expected > 0 ? IF_VERSION : IF_ABSENT, expected }
-    const takeHeld = (): Applied<boolean> => (view.take(key, held) ? { order: hostOrder(held, DELETE), result: true } : { order: undefined, result: false })
-    const accepted = await this.#write(view, record, () => (expected > 0 ? this.#remove(view, key) : takeHeld()), undefined, deadlineMs)
+    const takeHeld: Apply<boolean> = (_, before) => before ?? (view.take(key, held) ? { order: hostOrder(held, DELETE), result: true } : { order: undefined, result: false })
+    const accepted = await this.#write(view, record, expected > 0 ? () => this.#remove(view, key) : takeHeld, undefined, deadlineMs)
     return (await this.#confirmed(accepted, true)) > 0
   }
 
@@ -171,7 +189,7 @@ export class FarWrites {
       }
       const condition: Condition = { if: 'version', version: entry.version }
       if (terms.durability === 'disk') encoded.detach()
-      const put = (fleet: Fleet): Applied<number> => this.#put(view, key, encoded, life, condition, fleet)
+      const put: Apply<number> = (fleet, before) => this.#put(view, key, encoded, life, condition, fleet, before)
       const accepted = await this.#write(view, record, put, encoded, deadlineMs)
       if (accepted.result === 0) continue
       if (isAwaited(terms)) await this.#acknowledged(view, { ...record, payload: encoded.payload }, { ...accepted, deadlineMs }, terms)
@@ -195,17 +213,33 @@ export class FarWrites {
     return this.#journal.ownSettled(deadlineMs)
   }
 
-  #put(view: L1View, key: string, encoded: EncodedValue, life: Life, condition: Condition | undefined, fleet: Fleet): Applied<number> {
+  #put(
+    view: L1View, key: string, encoded: EncodedValue, life: Life, condition: Condition | undefined, fleet: Fleet, before?: GivenUp<number>,
+  ): Applied<number> {
+    if (before?.version !== undefined) return this.#putAgain(view, key, encoded, life, condition, fleet, before)
     const version = view.set(key, encoded, life, condition, fleet)
-    if (version > 0) return { order: hostOrder(version, SET), result: version }
+    if (version > 0) return { order: hostOrder(version, SET), result: version, version, epoch: view.epochOfSet() }
     if (condition !== undefined) return { order: undefined, result: 0 }
     // No room in the table: the key is absent there, and the value is on its way to Redis.
     const order = hostOrder(view.remove(key).version, DELETE)
     return { order, result: order }
   }
 
+  /**
+   * Others have seen the value, so it keeps its place among what they did: it must not come back over what was written or
+   * cleared since. Where the table has lost it by itself, it is put there once more.
+   */
+  #putAgain(
+    view: L1View, key: string, encoded: EncodedValue, life: Life, condition: Condition | undefined, fleet: Fleet, before: GivenUp<number>,
+  ): Applied<number> {
+    const version = view.set(key, encoded, life, { if: 'version', version: before.version! }, fleet)
+    if (version > 0) return { order: hostOrder(version, SET), result: version, version, epoch: view.epochOfSet() }
+    const heir = view.epoch() !== before.epoch ? 0 : this.#journal.heir(before.mark, view.namespace, key, before.order!)
+    return heir === undefined ? this.#put(view, key, encoded, life, condition, fleet) : { ...before, heir }
+  }
+
   /** At once where the journal has room; else as soon as it has. */
-  #write<T>(view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>, encoded?: EncodedValue, deadlineMs?: number): Promise<Accepted<T>> {
+  #write<T>(view: L1View, record: JournalWrite, apply: Apply<T>, encoded?: EncodedValue, deadlineMs?: number): Promise<Accepted<T>> {
     try {
       const accepted = this.#attempt(view, record, apply)
       if (accepted !== undefined) return Promise.resolve(deadlineMs === undefined ? accepted : { ...accepted, deadlineMs })
@@ -217,7 +251,7 @@ export class FarWrites {
   }
 
   async #writeWhenRoomy<T>(
-    view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>, deadlineMs = performance.now() + this.#settings.hardTimeoutMs,
+    view: L1View, record: JournalWrite, apply: Apply<T>, deadlineMs = performance.now() + this.#settings.hardTimeoutMs,
   ): Promise<Accepted<T>> {
     while (await this.#journal.roomy(deadlineMs)) {
       const accepted = this.#attempt(view, record, apply)
@@ -230,42 +264,46 @@ export class FarWrites {
   }
 
   /** Undefined when the journal is full. */
-  #attempt<T>(view: L1View, record: JournalWrite, apply: (fleet: Fleet) => Applied<T>): { mark: number; order: number; result: T } | undefined {
-    let given = 0
+  #attempt<T>(view: L1View, record: JournalWrite, apply: Apply<T>): Accepted<T> | undefined {
+    let before: GivenUp<T> | undefined
     for (;;) {
       const mark = this.#journal.prepare(record)
-      if (mark <= 0) this.#withdraw(view, record, given)
+      if (mark <= 0) this.#withdraw(view, record, before)
       if (mark === 0) return undefined
       if (mark < 0) throw new CacheError('ERR_CACHE_VALUE', `value, key and namespace must have at most ${this.#journal.maxRecordBytes} bytes together (l2.maxValue), got more`)
-      const epoch = view.epoch()
       let applied: Applied<T>
       try {
-        applied = apply({ mark, doubt: this.#table.doubt() })
+        applied = apply({ mark, doubt: this.#table.doubt() }, before)
       } catch (error) {
         this.#journal.cancel(mark)
-        this.#withdraw(view, record, given)
+        this.#withdraw(view, record, before)
         throw error
       }
-      if (applied.order === undefined) {
+      const { order, result, heir } = applied
+      if (order === undefined) {
         this.#journal.cancel(mark)
-        this.#withdraw(view, record, given)
-        return { mark: 0, order: 0, result: applied.result }
+        this.#withdraw(view, record, before)
+        return { mark: 0, order: 0, result }
       }
-      // The table has this one in its place.
-      if (given > 0) this.#journal.cancel(given)
-      const isCleared = record.op !== CLEAR && view.epoch() !== epoch
-      // Cleared meanwhile, or given up by the leader, which could not wait: the write has not been acknowledged, so it is made anew.
-      if (isCleared) this.#journal.cancel(mark)
-      else if (this.#journal.commit(mark, applied.order, epoch)) return { mark, order: applied.order, result: applied.result }
-      given = mark
+      // What was removed and not put in its place is not seen before the record is committed: it comes after all clears so far.
+      const epoch = applied.epoch ?? view.epoch()
+      // The table has this one in its place, or a later one.
+      if (before !== undefined) this.#journal.cancel(before.mark)
+      if (heir !== undefined) {
+        this.#journal.cancel(mark)
+        return { mark: before!.mark, order, result, heir }
+      }
+      if (this.#journal.commit(mark, order, epoch)) return { mark, order, result }
+      // Given up by the leader, which could not wait: the write has not been acknowledged, so it is made anew.
+      before = { ...applied, mark }
     }
   }
 
   /** What the table shows of a write that was given up, and is not made anew, is nobody's: it goes, then the record. */
-  #withdraw(view: L1View, { op, key }: JournalWrite, given: number): void {
-    if (given === 0) return
-    if (op === SET) view.invalidate(key, 0, (shown) => shown === given)
-    this.#journal.cancel(given)
+  #withdraw(view: L1View, { op, key }: JournalWrite, before: GivenUp<unknown> | undefined): void {
+    if (before === undefined) return
+    if (op === SET) view.invalidate(key, 0, (shown) => shown === before.mark)
+    this.#journal.cancel(before.mark)
   }
 
   /** When it is as safe as `terms` ask for. */
@@ -280,30 +318,31 @@ export class FarWrites {
     return version
   }
 
-  #keepOnDisk(view: L1View, { op, namespace, key, partition, codec, payload, life }: JournalWrite, { mark, order, deadlineMs }: Accepted<unknown>): Promise<void> {
+  #keepOnDisk(view: L1View, { op, namespace, key, partition, codec, payload, life }: JournalWrite, { mark, heir, order, deadlineMs }: Accepted<unknown>): Promise<void> {
     const { seqs, epochs } = this.#journal.knownPositions()
     const epoch = epochs[partition]!
     const atMs = Date.now()
     const softAtMs = life.ttlMs === 0 ? 0 : atMs + life.ttlMs
     return this.#disk.append({
       op, namespace, key, partition, codec, payload: bytesOf(codec, payload), softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + life.graceMs,
-      order, mark, atMs, epoch, floor: epoch > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0,
+      // Kept for as long as it may be needed: until what came after it is in Redis.
+      order, mark: heir === undefined || heir === 0 ? mark : heir, atMs, epoch, floor: epoch > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0,
       controlEpoch: epochs[CONTROL_PARTITION]!, fleetEpoch: view.fleetEpoch(),
     }, deadlineMs ?? performance.now() + this.#settings.hardTimeoutMs)
   }
 
   /** What Redis made of the record: a version, or 0 where a condition did not hold. */
-  async #confirmed({ mark, deadlineMs }: Accepted<unknown>, isConditional = false): Promise<number> {
+  async #confirmed({ mark, heir, deadlineMs }: Accepted<unknown>, isConditional = false): Promise<number> {
     if (mark === 0) return 0
     const { hardTimeoutMs } = this.#settings
-    const settled = await this.#journal.settled(mark, deadlineMs ?? performance.now() + hardTimeoutMs)
+    const settled = await this.#journal.settled(heir === undefined || heir === 0 ? mark : heir, deadlineMs ?? performance.now() + hardTimeoutMs)
     if (settled === undefined) {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', `Redis must confirm the write within ${hardTimeoutMs} ms, it did not. The write stays in the journal and is sent until there is an answer.`)
     }
     if (isConditional && (settled.result === 'dup' || settled.result === 'unknown')) {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', 'Redis has decided about the write, its answer was lost')
     }
-    return versionOf(settled, mark)
+    return heir === undefined ? versionOf(settled, mark) : versionOfMark(mark)
   }
 
   /** Of a call that waits for Redis or the disk; the clock starts with the call. */

@@ -181,6 +181,52 @@ TEST("journal leader: a write that was given up waits for its writer, who makes 
   CHECK(lead.leader.Resolve(0, 6, 1) && lead.leader.Assign(0) != 0 && AnswerAll(lead.leader) && IsSettled(*h.journal, orphan));
 }
 
+TEST("journal leader: who has to make a write anew is told whether a later one of its key came after it") {
+  Host h;
+  Lead lead(*h.journal);
+  auto give_up = [&](const char* key) {
+    const uint64_t mark = Prepare(h.a, {key, "mine", 0});
+    const auto& state = h.journal->RecordAt(Mark{mark}.lane(), Mark{mark}.position())->state;
+    for (int n = 0; state.load() != static_cast<uint32_t>(RecordState::kGivenUp) && n < 1000; n++) CHECK(Drain(lead.leader).empty());
+    CHECK(!h.a.Commit(mark, 2, 1));
+    return mark;
+  };
+  uint64_t heir = 7;
+  auto has_heir = [&](const char* key, uint64_t mark, uint64_t version) { return FindHeir(*h.journal, "n", key, Mark{mark}, version, &heir); };
+
+  const uint64_t k = give_up("k");
+  CHECK(!has_heir("k", k, 2));
+  const uint64_t open = Prepare(h.b, {"k", "later", 0});
+  CHECK(has_heir("k", k, 2) && heir == open);
+  CHECK(!has_heir("other", k, 2));
+  CHECK(h.b.Commit(open, 3, 1) && has_heir("k", k, 2) && heir == open);
+  CHECK(!has_heir("k", k, 3));
+  CHECK(Words(Drain(lead.leader)) == "k=later" && has_heir("k", k, 2) && heir == open);
+  CHECK(AnswerAll(lead.leader) && has_heir("k", k, 2) && heir == 0);
+  CHECK(!has_heir("k", k, 3));
+  h.a.Cancel(k);
+
+  // Redis decides whether it replaces anything.
+  const uint64_t c = give_up("c");
+  Write conditional{"c", "perhaps", 5};
+  conditional.condition = JournalCondition::kVersion;
+  CHECK(Put(h.b, conditional) != 0 && !has_heir("c", c, 2));
+  CHECK(Words(Drain(lead.leader)) == "c=perhaps" && AnswerAll(lead.leader) && !has_heir("c", c, 2));
+  CHECK(Put(h.b, {"c", "surely", 6}) != 0 && Words(Drain(lead.leader)) == "c=surely" && lead.leader.Assign(0) != 0);
+  CHECK(has_heir("c", c, 5) && heir != 0);
+  CHECK(AnswerAll(lead.leader) && has_heir("c", c, 5) && heir == 0 && !has_heir("c", c, 6));
+  h.a.Cancel(c);
+
+  // The write of one who died, which the table shows.
+  const uint64_t o = give_up("o");
+  const uint64_t orphan = Prepare(h.b, {"o", "orphan", 0});
+  h.b.Release();
+  LetOrphansShow(lead.leader);
+  const auto batch = Drain(lead.leader);
+  CHECK(batch.size() == 1 && batch[0].mark == orphan && lead.leader.Resolve(0, 8, 1) && lead.leader.Assign(0) != 0 && AnswerAll(lead.leader));
+  CHECK(has_heir("o", o, 7) && heir == 0 && !has_heir("o", o, 8));
+}
+
 TEST("journal leader: a writer whose value lies in a file has more time than others") {
   Host h;
   Lead lead(*h.journal);
