@@ -9,8 +9,8 @@ export function valuesInOrder(dir: string): Map<string, Buffer[]> {
   const files = [...manifest.matchAll(/^file (\S+) seq \d+ type i/gm)].map(([, name]) => join(folder, name!))
   const values = new Map<string, Buffer[]>()
   for (const file of files) {
-    for (const [name, key, value] of commands(readFileSync(file))) {
-      if (name?.toString().toUpperCase() !== 'SET') continue
+    for (const [name, key, value] of executed(commands(readFileSync(file)))) {
+      if (nameOf(name) !== 'SET') continue
       const list = values.get(key!.toString())
       if (list === undefined) values.set(key!.toString(), [value!])
       else list.push(value!)
@@ -18,6 +18,26 @@ export function valuesInOrder(dir: string): Map<string, Buffer[]> {
   }
   return values
 }
+
+/**
+ * Without what a crash cut off within a transaction: Redis leaves the whole commands of it in the file when it starts
+ * again, and does not execute them. What it then writes begins with a SELECT.
+ */
+function* executed(all: Iterable<Buffer[]>): Generator<Buffer[]> {
+  let transaction: Buffer[][] | undefined
+  for (const words of all) {
+    const name = nameOf(words[0])
+    if (name === 'SELECT') transaction = undefined
+    else if (name === 'MULTI') transaction = []
+    else if (name === 'EXEC') {
+      yield* transaction ?? []
+      transaction = undefined
+    } else if (transaction === undefined) yield words
+    else transaction.push(words)
+  }
+}
+
+const nameOf = (word: Buffer | undefined): string | undefined => word?.toString('latin1').toUpperCase()
 
 /** Ends at what is not whole. */
 function* commands(bytes: Buffer): Generator<Buffer[]> {
