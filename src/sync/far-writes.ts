@@ -326,7 +326,7 @@ export class FarWrites {
     return this.#disk.append({
       op, namespace, key, partition, codec, payload: bytesOf(codec, payload), softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + life.graceMs,
       // Kept for as long as it may be needed: until what came after it is in Redis.
-      order, mark: heir === undefined || heir === 0 ? mark : heir, atMs, epoch, floor: epoch > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0,
+      order, mark: heir || mark, atMs, epoch, floor: epoch > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0,
       controlEpoch: epochs[CONTROL_PARTITION]!, fleetEpoch: view.fleetEpoch(),
     }, deadlineMs ?? performance.now() + this.#settings.hardTimeoutMs)
   }
@@ -335,7 +335,7 @@ export class FarWrites {
   async #confirmed({ mark, heir, deadlineMs }: Accepted<unknown>, isConditional = false): Promise<number> {
     if (mark === 0) return 0
     const { hardTimeoutMs } = this.#settings
-    const settled = await this.#journal.settled(heir === undefined || heir === 0 ? mark : heir, deadlineMs ?? performance.now() + hardTimeoutMs)
+    const settled = await this.#journal.settled(heir || mark, deadlineMs ?? performance.now() + hardTimeoutMs)
     if (settled === undefined) {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', `Redis must confirm the write within ${hardTimeoutMs} ms, it did not. The write stays in the journal and is sent until there is an answer.`)
     }
