@@ -221,8 +221,10 @@ export class Flights {
     let force = terms.forceFresh
     try {
       for (;;) {
-        // Before it is asked for, and the answer heeded first: who was late itself may still find the lease ended.
+        // Before it is asked for, and the answer heeded first: who was late itself may still find the lease ended. At its
+        // deadline the call is over: nothing begins on its behalf.
         const isOverdue = waiter.isOverdue
+        if (isOverdue && hardMs < patienceMs) throw timedOut(key, hardMs)
         const awaited = force ? {} : { awaited: lease }
         const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force, heedsLate: !force, ...awaited })
         if (acquired.state === 'hit') return acquired.entry.value
@@ -242,7 +244,6 @@ export class Flights {
     } finally {
       waiter.leave()
     }
-    if (hardMs < patienceMs) throw timedOut(key, hardMs)
     return this.#alone(call)
   }
 }

@@ -1,12 +1,11 @@
 import * as assert from 'node:assert/strict'
 import { advanceClock, withCache } from '../helpers/cache'
 import { deferred } from '../helpers/deferred'
+import { standStill } from '../helpers/stand-still'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
 
 const HOUR = 3_600_000
-
-const standStill = (ms: number): void => void Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms)
 
 suite('getOrSet', (test) => {
   test('loads on a miss, and the next caller reads', () =>

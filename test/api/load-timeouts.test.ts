@@ -2,6 +2,7 @@ import * as assert from 'node:assert/strict'
 import type { Cache } from '../../src'
 import { advanceClock, withCache } from '../helpers/cache'
 import { deferred } from '../helpers/deferred'
+import { standStill } from '../helpers/stand-still'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
 
@@ -89,6 +90,18 @@ suite('load timeouts', (test) => {
       await assert.rejects(cache.getOrSet('k', () => assert.fail('one load runs'), { hardTimeout: 10 }), { code: 'ERR_CACHE_LOAD_TIMEOUT' })
       await assert.rejects(cache.getOrSet('k', () => 'forced', { hardTimeout: 10, forceFresh: true }), { code: 'ERR_CACHE_LOAD_TIMEOUT' })
       loaded.resolve('v')
+      assert.equal(await owner, 'v')
+      assert.equal(await cache.get('k'), 'v')
+    }, EXACT))
+
+  test('a load that was wanted within hardTimeout does not begin after it', () =>
+    withCache(async (cache) => {
+      const loaded = deferred<string>()
+      const owner = cache.getOrSet('k', () => loaded.promise)
+      const late = cache.getOrSet('k', () => assert.fail('its time is over'), { hardTimeout: 10, forceFresh: true })
+      loaded.resolve('v')
+      standStill(50)
+      await assert.rejects(late, { code: 'ERR_CACHE_LOAD_TIMEOUT' })
       assert.equal(await owner, 'v')
       assert.equal(await cache.get('k'), 'v')
     }, EXACT))
