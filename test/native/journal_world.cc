@@ -216,20 +216,27 @@ bool WorldWriter::Finish() {
 }
 
 bool WorldLeader::TryLead() {
-  if (lead_ != nullptr) return true;
-  auto lead = std::make_unique<Lead>(journal_);
-  if (!lead->is_elected) return false;
-  lead_ = std::move(lead);
+  if (leader_ != nullptr) return true;
+  auto candidate = std::make_unique<Candidate>(journal_, [] {});
+  if (!candidate->TryElect()) return false;
+  candidate_ = std::move(candidate);
+  // Reads the lanes, so not before: they are another's until then.
+  leader_ = std::make_unique<Leader>(journal_, *candidate_);
   return true;
+}
+
+void WorldLeader::Resign() {
+  leader_.reset();
+  candidate_.reset();
 }
 
 // What Redis does with the record of the batch.
 JournalResult WorldLeader::Send(uint32_t index) {
-  const uint32_t record = lead_->leader.batch()[index];
-  const IndexEntry& entry = lead_->leader.entry(record);
-  const RecordBody body = lead_->leader.body(record);
+  const uint32_t record = leader_->batch()[index];
+  const IndexEntry& entry = leader_->entry(record);
+  const RecordBody body = leader_->body(record);
   const uint64_t mark = Mark::Make(entry.lane, entry.position).raw;
-  const bool is_resend = lead_->leader.is_resend();
+  const bool is_resend = leader_->is_resend();
   Payload payload;
   if (!ReadValue(body.value, &payload)) return world_.Fail("a torn record is sent"), JournalResult::kDead;
   const std::string name = entry.op == JournalOp::kClear ? "" : NameOf(payload.key);
@@ -255,7 +262,7 @@ JournalResult WorldLeader::Send(uint32_t index) {
 }
 
 bool WorldLeader::Step() {
-  Leader& leader = lead_->leader;
+  Leader& leader = *leader_;
   if (leader.batch().empty()) {
     if (Below(8) == 0 && leader.GoToSleep()) return false;
     leader.Drain({1 + Below(Below(2) != 0 ? 8 : 200), uint64_t{1} << (8 + Below(12))});

@@ -78,7 +78,7 @@ class WorldLeader {
   bool TryLead();
   // One batch, or a part of it. False if there was none, and the next commit rings.
   bool Step();
-  void Resign() { lead_.reset(); }
+  void Resign();
   // Until nothing is left; false if that does not happen.
   bool DrainAll();
 
@@ -89,7 +89,8 @@ class WorldLeader {
   Journal& journal_;
   World& world_;
   uint64_t random_;
-  std::unique_ptr<Lead> lead_;
+  std::unique_ptr<Candidate> candidate_;
+  std::unique_ptr<Leader> leader_;
 };
 
 // Of a journal at rest: everything acknowledged has arrived, every lane is empty, free and claimable. What is wrong, or "".
