@@ -14,6 +14,17 @@ export interface Recorded {
   value?: string
 }
 
+/** The write that a line of MONITOR tells of. */
+export function writeOf(line: string): Recorded | undefined {
+  const found = WRITE.exec(line)
+  if (found === null) return undefined
+  const [, namespace, key, envelope] = found as unknown as [string, string, string, string]
+  // Behind times, sums and lengths, whose bytes may look like anything.
+  const payload = envelope.slice(envelope.lastIndexOf(`${namespace}|${key}`))
+  const value = TAG.exec(payload)?.[0]
+  return { namespace, key, ...(value === undefined ? {} : { value }) }
+}
+
 export class WriteRecorder {
   readonly writes: Recorded[] = []
   readonly #socket: Socket
@@ -54,11 +65,8 @@ export class WriteRecorder {
     for (const line of lines) {
       this.#isRecording = true
       this.#listen(line)
-      const found = WRITE.exec(line)
-      if (found === null) continue
-      const [, namespace, key, rest] = found as unknown as [string, string, string, string]
-      const value = TAG.exec(rest)?.[0]
-      this.writes.push({ namespace, key, ...(value === undefined ? {} : { value }) })
+      const write = writeOf(line)
+      if (write !== undefined) this.writes.push(write)
     }
   }
 }
