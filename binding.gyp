@@ -6,9 +6,9 @@
     'core_sources': [
       'native/shm/geometry.cc', 'native/shm/host_identity.cc', 'native/shm/liveness.cc', 'native/shm/region.cc', 'native/shm/private_file.cc',
       'native/shm/private_file_create.cc', 'native/shm/process_watch.cc', 'native/shm/own_files.cc',
-      'native/table/admission.cc', 'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/fleet.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
-      'native/table/namespaces.cc', 'native/table/reclaim.cc', 'native/table/runs.cc', 'native/table/space.cc',
-      'native/table/threads.cc', 'native/table/write.cc', 'native/service/service.cc',
+      'native/table/admission.cc', 'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/copies.cc', 'native/table/fleet.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
+      'native/table/namespaces.cc', 'native/table/quotas.cc', 'native/table/reclaim.cc', 'native/table/runs.cc', 'native/table/space.cc', 'native/table/tags.cc',
+      'native/table/threads.cc', 'native/table/walk.cc', 'native/table/write.cc', 'native/service/service.cc',
       'native/service/used_pages.cc',
       'native/journal/breaker.cc', 'native/journal/candidate.cc', 'native/journal/index.cc', 'native/journal/journal.cc',
       'native/journal/lane.cc', 'native/journal/leader.cc', 'native/journal/leader_choice.cc', 'native/journal/letters.cc', 'native/journal/pending.cc',
@@ -17,7 +17,7 @@
     'native_test_sources': [
       'test/native/main.cc', 'test/native/fixture.cc', 'test/native/region_files.cc', 'test/native/workload.cc',
       'test/native/workload_shared.cc', 'test/native/table_test.cc', 'test/native/hash_test.cc',
-      'test/native/core_test.cc', 'test/native/fleet_test.cc', 'test/native/namespace_test.cc', 'test/native/region_test.cc',
+      'test/native/core_test.cc', 'test/native/fleet_test.cc', 'test/native/namespace_test.cc', 'test/native/tags_test.cc', 'test/native/quota_test.cc', 'test/native/region_test.cc',
       'test/native/space_test.cc', 'test/native/service_test.cc', 'test/native/fuzz_test.cc',
       'test/native/model_test.cc', 'test/native/stress_test.cc',
       'test/native/journal_fixture.cc', 'test/native/journal_world.cc', 'test/native/journal_lane_test.cc',
@@ -65,7 +65,7 @@
         'sources': [
           'native/binding/addon.cc', 'native/binding/layout_report.cc', 'native/binding/shared_region.cc',
           'native/binding/journal_calls.cc', 'native/binding/journal_handle.cc', 'native/binding/journal_lead.cc',
-          'native/binding/journal_write.cc', 'native/binding/loop_wakeup.cc', 'native/binding/shared_journal.cc',
+          'native/binding/journal_write.cc', 'native/binding/loop_wakeup.cc', 'native/binding/scan_calls.cc', 'native/binding/shared_journal.cc',
           'native/binding/table_handle.cc', 'native/binding/view_fleet.cc', 'native/binding/view_read.cc',
           'native/binding/view_write.cc',
         ],

@@ -27,14 +27,14 @@ const SAME = 'get Zipf same'
 const shown = ({ median, min, max }: Spread, unit: string): string =>
   min === max ? `${digits(median)}${unit}` : `${digits(median)}${unit} (${digits(min)}–${digits(max)})`
 
-/** Ours against theirs in ns: at most `limit` of their time. */
-function atMost(group: string, what: string, bench: string, ours: Place, theirs: Place, limit: number): Figure {
+/** Ours against theirs, times: at most `limit` of theirs. */
+function atMost(group: string, what: string, bench: string, ours: Place, theirs: Place, limit: number, unit = 'ns'): Figure {
   return {
     group, goal: `${what}: at most ${limit} x ${theirs[1]}`, bench,
     read: (results) => {
       const [own, other, ratio] = [spreadAt(results, ours), spreadAt(results, theirs), ratioOf(results, ours, theirs)]
       if (!own || !other || !ratio) return undefined
-      return { measured: `${digits(own.median)} ns against ${digits(other.median)} ns`, ratio: shown(ratio, 'x'), isReached: ratio.median <= limit }
+      return { measured: `${digits(own.median)} ${unit} against ${digits(other.median)} ${unit}`, ratio: shown(ratio, 'x'), isReached: ratio.median <= limit }
     },
   }
 }
@@ -69,7 +69,14 @@ function plain(group: string, goal: string, bench: string, place: Place, unit: s
   }
 }
 
+const BEHIND = 'write behind'
+const PIPELINE = 'ioredis pipeline'
+const AWAITED = 'ioredis, awaited SET'
+const PLAIN_GET = 'ioredis GET'
+const WRITES = { b8192: '100 B, batches of 8,192', b1000: '100 B, batches of 1,000', k8192: '1 KiB, batches of 8,192' }
+const MISSES = { one100: '100 B, one after the other', one1k: '1 KiB, one after the other', many100: '100 B, 100 at once' }
 const CROSSING = ['lmdb', 'ioredis, unix socket', 'ioredis, loopback']
+const ALL_ON = 'stratacache, every semantic on'
 const EVERY_POLICY = ['LRU', 'SIEVE', 'S3-FIFO', 'S3-FIFO, promotes at 1', 'W-TinyLFU']
 
 export const FIGURES: readonly Figure[] = [
@@ -101,6 +108,8 @@ export const FIGURES: readonly Figure[] = [
       ...['bentocache', 'bentocache, references', 'cacheable'].map((peer) => faster('getOrSet', what, 'get-or-set', trial, subject, 'hit', peer, 8)),
     ]
   })),
+  atMost('getOrSet', 'getOrSet hit, object, every semantic on', 'get-or-set', ['obj', ALL_ON, 'hit'], ['obj', 'layered-loader', 'hit'], 1.2),
+  ...['bentocache', 'bentocache, references', 'cacheable'].map((peer) => faster('getOrSet', 'getOrSet hit, object, every semantic on', 'get-or-set', 'obj', ALL_ON, 'hit', peer, 6)),
   ...(['s64', 's1k'] as const).flatMap((trial) => [
     plain('two at once', `two processes, 90/10, ${trial === 's64' ? '64 B' : '1 KiB'}: at least 0.94 of what a CPU loop gains`, 'throughput', [trial, 'SharedTable', 'gain of ceiling'], 'x', (gain) => gain >= 0.94),
     atLeast('two at once', `two processes, 90/10, ${trial === 's64' ? '64 B' : '1 KiB'}: at least 10 x lmdb's total`, 'throughput', [trial, 'SharedTable', 'two, kop/s'], [trial, 'lmdb', 'two, kop/s'], 10, 'kop/s'),
@@ -142,4 +151,8 @@ export const FIGURES: readonly Figure[] = [
       return { measured: ratios.map((ratio) => `${ratio.toFixed(3)}x`).join(' and '), ratio: times(Math.max(...ratios)), isReached: Math.max(...ratios) <= 1.06 }
     },
   },
+  ...Object.entries(WRITES).flatMap(([trial, what]) => ([[PIPELINE, 0.8], [AWAITED, 10]] as const).map(([peer, limit]) =>
+    atLeast('Redis', `writes behind that reach Redis, ${what}: at least ${limit} x ${peer}`, 'redis-write-behind', [trial, BEHIND, 'writes/s'], [trial, peer, 'writes/s'], limit, 'writes/s'))),
+  ...Object.entries(MISSES).flatMap(([trial, what]) => ['get', 'getOrSet'].map((subject) =>
+    atMost('Redis', `a miss that Redis answers, ${what}, ${subject}`, 'redis-miss', [trial, subject, 'us'], [trial, PLAIN_GET, 'us'], 1.25, 'µs'))),
 ]

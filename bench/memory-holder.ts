@@ -9,7 +9,7 @@ import { openCache, openCacheWithoutL0, regionOf } from './subjects/stratacache'
 import type { OpenSubject, Subject } from './subjects/subject'
 import { type Dataset, type DatasetName, dataset } from './workload'
 
-export interface HoldOrder {
+interface HoldOrder {
   subject: string
   trial: DatasetName
   conditions: Conditions
@@ -72,7 +72,7 @@ function openAccounted(data: Dataset, conditions: Conditions): Holder {
 let report: (() => Promise<Held>) | undefined
 
 /** Opens, fills and measures; leaves `report` for a later look at the same. */
-export async function hold({ subject, trial, conditions, isFiller, reads }: HoldOrder): Promise<Held> {
+async function hold({ subject, trial, conditions, isFiller, reads }: HoldOrder): Promise<Held> {
   const data = dataset(trial, conditions.isQuick)
   rehearse(data)
   const before = await settledPss()
@@ -95,7 +95,7 @@ export async function hold({ subject, trial, conditions, isFiller, reads }: Hold
   return report()
 }
 
-/** Makes all keys and values once for nothing: the young generation of the heap has then its full size. */
+/** Makes all keys and values once for nothing: the young generation has then been used in full. */
 function rehearse(data: Dataset): void {
   for (let id = 0; id < data.count; id++) {
     data.keys.fresh(id)
@@ -127,10 +127,10 @@ function pssOf(path: string): number {
 
 const kibIn = (text: string, name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? Number.NaN) * 1024
 
-type Message = { hold: HoldOrder } | { report: true }
+export type HolderOrder = { hold: HoldOrder } | { report: true }
 
 if (process.send !== undefined && require.main === module) {
-  process.on('message', (message: Message) => {
+  process.on('message', (message: HolderOrder) => {
     const answer = 'hold' in message ? hold(message.hold) : report!()
     void answer.then((held) => process.send!(held))
   })

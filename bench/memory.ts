@@ -1,9 +1,9 @@
 /** What entries cost beyond their keys and values, and what four processes need for the same entries. */
-import { fork } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import type { Chart } from './chart'
-import { type Held, HOLDERS, hold, type HoldOrder } from './memory-holder'
+import { type Held, HOLDERS, type HolderOrder } from './memory-holder'
 import { spreadAt } from './statistics'
 import type { Job, Metrics, Results } from './outcome'
 import type { Conditions, SubBench } from './sub-bench'
@@ -33,11 +33,16 @@ export const memory: SubBench = {
 
 async function one({ trial, subject }: Job, conditions: Conditions): Promise<Metrics> {
   const data = dataset(trial as DatasetName, conditions.isQuick)
-  const { growth, regionGrowth, account, missing } = await hold({ subject, trial: trial as DatasetName, conditions, isFiller: true, reads: false })
-  const beyond = (bytes: number): number => bytes / data.count - data.entryBytes
-  return {
-    'PSS, B': beyond(growth), missing,
-    ...(account === undefined ? {} : { 'account, B': beyond(account), 'region PSS, B': beyond(regionGrowth!) }),
+  const holder = startHolder()
+  try {
+    const { growth, regionGrowth, account, missing } = await told(holder, { hold: { subject, trial: trial as DatasetName, conditions, isFiller: true, reads: false } })
+    const beyond = (bytes: number): number => bytes / data.count - data.entryBytes
+    return {
+      'PSS, B': beyond(growth), missing,
+      ...(account === undefined ? {} : { 'account, B': beyond(account), 'region PSS, B': beyond(regionGrowth!) }),
+    }
+  } finally {
+    holder.kill('SIGKILL')
   }
 }
 
@@ -45,26 +50,35 @@ async function one({ trial, subject }: Job, conditions: Conditions): Promise<Met
 async function four({ subject }: Job, conditions: Conditions): Promise<Metrics> {
   const trial: DatasetName = 's1k'
   const data = dataset(trial, conditions.isQuick)
-  const children = Array.from({ length: 4 }, () => fork(HOLDER, { serialization: 'advanced', execArgv: ['--expose-gc', '--no-warnings'] }))
+  const holders = Array.from({ length: 4 }, startHolder)
   try {
     // One after another: where they share, the first fills.
-    for (const [i, child] of children.entries()) {
+    for (const [i, holder] of holders.entries()) {
       const isFiller = i === 0 || !HOLDERS[subject]!.isShared
-      child.send({ hold: { subject, trial, conditions, isFiller, reads: true } satisfies HoldOrder })
-      await once(child, 'message')
+      await told(holder, { hold: { subject, trial, conditions, isFiller, reads: true } })
     }
     let total = 0
     let missing = 0
-    for (const child of children) {
-      child.send({ report: true })
-      const [held] = (await once(child, 'message')) as [Held]
+    for (const holder of holders) {
+      const held = await told(holder, { report: true })
       total += held.growth
       missing += held.missing
     }
     return { 'total MiB': total / MIB, 'of payload': total / (data.count * data.entryBytes), missing }
   } finally {
-    for (const child of children) child.kill('SIGKILL')
+    for (const holder of holders) holder.kill('SIGKILL')
   }
+}
+
+/** Its young generation has one size from the start: whether V8 grows or shrinks it is not what an entry costs. */
+function startHolder(): ChildProcess {
+  return fork(HOLDER, { serialization: 'advanced', execArgv: ['--expose-gc', '--no-warnings', '--min-semi-space-size=16', '--max-semi-space-size=16'] })
+}
+
+async function told(holder: ChildProcess, order: HolderOrder): Promise<Held> {
+  holder.send(order)
+  const [held] = (await once(holder, 'message')) as [Held]
+  return held
 }
 
 function tables(results: Results): Table[] {

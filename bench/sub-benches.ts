@@ -1,4 +1,5 @@
 /** All benchmarks by name. */
+import { compression } from './compression'
 import { getOrSet } from './get-or-set'
 import { hitRatio } from './hit-ratio'
 import { invalidation } from './l2/invalidation'
@@ -16,7 +17,7 @@ import { throughput } from './throughput'
 /** `npm run bench:redis`. */
 export const REDIS_BENCHES: readonly SubBench[] = [writeBehind, processes, invalidation, miss].map((bench) => ({ ...bench, isOnRequest: true }))
 
-export const SUB_BENCHES: readonly SubBench[] = [micro, getOrSet, throughput, latency, memory, stampede, hitRatio, native, ...REDIS_BENCHES]
+export const SUB_BENCHES: readonly SubBench[] = [micro, getOrSet, throughput, latency, memory, stampede, hitRatio, compression, native, ...REDIS_BENCHES]
 
 export function subBench(name: string): SubBench {
   const found = SUB_BENCHES.find((each) => each.name === name)

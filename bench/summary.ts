@@ -42,7 +42,7 @@ const NO = '**no**'
 const UNKNOWN = 'not measured'
 
 function judged(figure: Figure, results: Results | undefined): { measured: string; ratio: string; answer: string; command: string } {
-  const command = `\`${results?.command ?? `npm run bench -- ${figure.bench}`}\``
+  const command = `\`${results?.command ?? `npm run ${figure.bench.startsWith('redis-') ? 'bench:redis' : 'bench'} -- ${figure.bench}`}\``
   const reading = results && figure.read(results)
   if (reading === undefined) return { measured: '', ratio: '', answer: UNKNOWN, command }
   const answer = reading.isReached === true ? YES : reading.isReached === false ? NO : reading.isReached

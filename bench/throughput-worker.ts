@@ -5,6 +5,8 @@
  * run together; a window of kind 'cpu' computes without touching memory and shows what a second
  * core of this machine is worth at that moment.
  */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { fill } from './fill'
 import { Random } from './random'
 import type { Conditions } from './sub-bench'
@@ -38,6 +40,8 @@ export interface Count {
 
 export const OPEN: Record<string, { open: OpenSubject<Subject>; isShared: boolean }> = {
   SharedTable: { open: openTable, isShared: true },
+  /** A table for each process: what two at once lose although they share nothing. */
+  'SharedTable, one each': { open: openTable, isShared: false },
   cache: { open: openCache, isShared: true },
   lmdb: { open: openLmdb, isShared: true },
   'lru-cache': { open: openLruCache, isShared: false },
@@ -50,7 +54,7 @@ const SETS_IN_100 = 10
 export async function participant({ subject, trial, conditions, index }: Setup): Promise<(window: Window) => Promise<Count>> {
   const data = dataset(trial, conditions.isQuick)
   const { open, isShared } = OPEN[subject]!
-  const cache = await open(data, conditions, { factor: 2 })
+  const cache = await open(data, isShared ? conditions : { ...conditions, scratch: scratchOf(conditions, index) }, { factor: 2 })
   if (!isShared) fill(cache, data)
   const values = Array.from({ length: 256 }, (_, i) => data.value(i * 7, index + 1))
   const ids = zipfIds(data.count)
@@ -66,6 +70,12 @@ export async function participant({ subject, trial, conditions, index }: Setup):
   }
   batch({ perSecond: 0, gets: 0, misses: 0, checked: 0, torn: 0 })
   return (window) => run(window, window.kind === 'cpu' ? compute : batch)
+}
+
+function scratchOf({ scratch }: Conditions, index: number): string {
+  const own = join(scratch, String(index))
+  mkdirSync(own, { recursive: true, mode: 0o700 })
+  return own
 }
 
 function look(value: unknown, at: number, count: Count): void {

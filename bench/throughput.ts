@@ -15,8 +15,8 @@ const WORKER = join(__dirname, 'throughput-worker.js')
 const THREADS = ', threads'
 
 const TRIALS: Partial<Record<DatasetName, string[]>> = {
-  s64: ['SharedTable', `SharedTable${THREADS}`, 'cache', 'lru-cache', 'lmdb'],
-  s1k: ['SharedTable', `SharedTable${THREADS}`, 'cache', 'lru-cache', 'lmdb'],
+  s64: ['SharedTable', 'SharedTable, one each', `SharedTable${THREADS}`, 'cache', 'lru-cache', 'lmdb'],
+  s1k: ['SharedTable', 'SharedTable, one each', `SharedTable${THREADS}`, 'cache', 'lru-cache', 'lmdb'],
   obj: ['cache', `cache${THREADS}`, 'lru-cache', 'lmdb'],
 }
 

@@ -7,14 +7,20 @@ const page = fileURLToPath(new URL('../docs/options.md', import.meta.url))
 const require = createRequire(import.meta.url)
 const { OPTIONS } = require('../dist/src/options/schema.js')
 const { PRESETS } = require('../dist/src/options/presets.js')
+const { IGNORED, REFUSED } = require('../dist/src/l2/connection-spec.js')
 const { variableOf } = require('../dist/src/options/environment.js')
 
 const LEVELS = [
   ['cache', '`createCache(options)`', 'Also the defaults of every namespace and call.'],
   ['namespace', '`cache.namespace(name, options)`', 'Over those of the cache or namespace above.'],
   ['getOrSet', '`getOrSet(key, factory, options)`, `getOrSet({ key, factory, ...options })`, `wrap(key, factory, options)`', 'Over those of the namespace. Instead of options a bare ttl will do.'],
+  ['get', '`get(key, options)`, `getSync(key, options)`, `getEntry(key, options)`, `getMany(keys, options)`', 'Over those of the namespace.'],
   ['batch', '`batcher(factory, options)`, `getOrSet({ key, factory, batch: options })`', 'A batcher takes those of `getOrSet` as well. `batch: true` takes the defaults.'],
   ['set', '`set(key, value, options)`, `setMany([{ key, value, ...options }])`', 'Over those of the namespace. Instead of options a bare ttl will do.'],
+  ['warm', '`warm(source, options)`', 'Those of `getOrSet` as well, for all entries, and `factory`.'],
+  ['hot', '`hotKeys(options)`, `exportHot(path, options)`', 'Of this namespace and those below.'],
+  ['importHot', '`importHot(path, options)`', ''],
+  ['ready', '`cache.ready(options)`', ''],
   ['touch', '`touch(key, options)`', 'Over those of the namespace. Instead of options a bare ttl will do.'],
 ]
 
@@ -40,9 +46,17 @@ const presets = [
   ...Object.entries(PRESETS).map(([name, options]) => `| \`${name}\` | \`${shown(options)}\` |`), '',
 ].join('\n')
 
+const redis = [
+  '## Options of ioredis', '',
+  'Of a URL, of options or of an instance that is given as `redis`, what says where the server is, who the user is and how the connection is encrypted is taken; connections of the cache\'s own are made with it. User, password and TLS of a URL in `cluster.nodes` are those of all connections to the Cluster. `unix://user:password@/path` names a socket. What would not be heeded and be missed is refused:', '',
+  '| option | use in its place |', '|---|---|',
+  ...Object.entries(REFUSED).map(([name, { instead, isOfCallers }]) => `| \`${name}\`${isOfCallers ? ' (not of an instance, which has it for other callers)' : ''} | ${instead} |`), '',
+  `Ignored, since the cache decides it by itself or has no use for it: ${IGNORED.map((name) => `\`${name}\``).join(', ')}.`, '',
+].join('\n')
+
 const environment = [
   '## Environment', '',
-  `What \`createCache\` is not given is taken from the environment, before the preset: the variable of \`averageEntryBytes\` is \`${variableOf('averageEntryBytes')}\`, that of the field \`hardTimeout\` of \`l2\` is \`${variableOf('l2.hardTimeout')}\`. \`true\`, \`false\`, \`Infinity\` and numbers are read as such, and what begins with \`{\` as JSON; everything else is text. A bad value is refused by the name of its variable; a variable that names no option is told to \`logger\`. Options that are functions or objects with methods have no variable. \`STRATACACHE_L1=process\` chooses the table within the process.`, '',
+  `What \`createCache\` is not given is taken from the environment, before the preset: the variable of \`averageEntryBytes\` is \`${variableOf('averageEntryBytes')}\`, that of the field \`hardTimeout\` of \`l2\` is \`${variableOf('l2.hardTimeout')}\`. \`true\`, \`false\`, \`Infinity\` and numbers are read as such, and what begins with \`{\` as JSON; an array is its parts with commas between (\`STRATACACHE_SKIP=l0,l2\`); everything else is text. A bad value is refused by the name of its variable; a variable that names no option is told to \`logger\`. Options that are functions or objects with methods have no variable. \`STRATACACHE_L1=process\` chooses the table within the process.`, '',
 ].join('\n')
 
 const text = [
@@ -54,6 +68,7 @@ const text = [
   '',
   ...LEVELS.map(section),
   presets,
+  redis,
   environment,
 ].join('\n')
 

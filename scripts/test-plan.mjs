@@ -10,8 +10,6 @@ const DEADLINE_S = 120
 const deadlineS = { redis: 600 }
 // Their bounds are of time, so they have the machine to themselves.
 const alone = new Set(['redis/gaps', 'redis/stalls', 'redis/takeover'])
-// As in test/helpers/scale.ts: the long tests do so many times as much.
-const scale = Math.max(1, Math.floor(Number(process.env.STRATACACHE_TEST_SCALE ?? 1)) || 1)
 const folders = ['unit', 'api', 'shared', 'redis', 'package']
 
 // The public API is one product with two near tiers, and has to keep its word on both.
@@ -19,14 +17,15 @@ const modes = {
   api: [{ label: '' }, { label: ' (in-process)', env: { STRATACACHE_L1: 'process' } }],
 }
 
-export function nodeJobs() {
+/** The long tests do `scale` times as much (test/helpers/scale.ts) and get as much more time. */
+export function nodeJobs(scale) {
   return folders.flatMap((folder) => filesBelow(root, [join('dist/test', folder)])
     .filter((path) => path.endsWith('.test.js'))
     .flatMap((path) => (modes[folder] ?? [{ label: '' }]).map(({ label, env }) => ({
       name: path.slice('dist/test/'.length, -'.test.js'.length) + label,
       command: [process.execPath, path],
-      env,
-      deadlineMs: (deadlineS[folder] ?? DEADLINE_S) * 1000 * (folder === 'redis' ? scale : 1),
+      env: { ...env, STRATACACHE_TEST_SCALE: String(scale) },
+      deadlineMs: (deadlineS[folder] ?? DEADLINE_S) * 1000 * scale,
       needsRedis: folder === 'redis' || path.includes('redis') || path.endsWith('/readme.test.js'),
       readCounts: readUvu,
       isNode: true,
@@ -34,13 +33,14 @@ export function nodeJobs() {
     }))))
 }
 
-export function nativeJobs() {
+/** As above; test/native/options.h takes broken numbers too, from its own variable. */
+export function nativeJobs(scale) {
   return programs.map((entry) => ({
     name: ['native', entry.program, entry.variant, ...entry.args].join('/'),
     command: commandOf(entry),
-    env: variants[entry.variant].env,
+    env: { ...variants[entry.variant].env, ...(scale === 1 ? {} : { STRATA_TEST_SCALE: String(scale) }) },
     variant: entry.variant,
-    deadlineMs: entry.deadlineS * 1000,
+    deadlineMs: entry.deadlineS * 1000 * scale,
     readCounts: readNative,
     isNode: false,
   }))

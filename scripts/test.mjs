@@ -2,11 +2,12 @@
 //   npm test -- flight        only what has "flight" in its name
 //   npm test -- --ts-only     without the native programs
 //   npm test -- --native-only nothing else
-import { parseArgs } from 'node:util'
+//   npm test -- --scale 10    the long tests do ten times as much
 import { Refusal, bold, dim, green, red, runScript, say, seconds, without, yellow } from './console.mjs'
 import { buildVariant, hasNativeTests } from './native-tests.mjs'
 import { offerRedis } from './redis.mjs'
 import { setUp } from './setup.mjs'
+import { testOptions } from './test-options.mjs'
 import { nativeJobs, nodeJobs } from './test-plan.mjs'
 import { runToEnd } from './test-process.mjs'
 import { verdict } from './test-verdict.mjs'
@@ -16,31 +17,23 @@ const AT_ONCE = 2
 const TAIL_LINES = 60
 
 runScript(async () => {
-  const { filters, wantsNode, wantsNative } = options()
+  const { filters, wantsNode, wantsNative, scale } = testOptions(process.argv.slice(2), process.env)
   const started = Date.now()
   const results = []
   const { native, types } = await setUp()
   results.push(built('TypeScript compiles', types))
   const matches = ({ name }) => filters.length === 0 || filters.some((filter) => name.includes(filter))
-  const jobs = wantsNode ? nodeJobs().filter(matches) : []
+  const jobs = wantsNode ? nodeJobs(scale).filter(matches) : []
   if (jobs.some((job) => job.needsRedis)) await offerRedis('the tests that need it will fail')
   if (wantsNative && hasNativeTests()) {
     results.push(built('the addon compiles', native))
-    jobs.push(...await builtNativeJobs(nativeJobs().filter(matches), results))
+    jobs.push(...await builtNativeJobs(nativeJobs(scale).filter(matches), results))
   }
   if (!jobs.length) throw new Refusal('No test matches.\n0 passed, 1 failed')
   say()
   await runAll(jobs, results)
   return report(results, Date.now() - started)
 })
-
-function options() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { 'ts-only': { type: 'boolean' }, 'native-only': { type: 'boolean' } },
-  })
-  return { filters: positionals, wantsNode: !values['native-only'], wantsNative: !values['ts-only'] }
-}
 
 const built = (name, isGood) =>
   ({ name, passed: isGood ? 1 : 0, failed: isGood ? 0 : 1, skipped: 0, ms: 0, problem: isGood ? undefined : 'see above' })

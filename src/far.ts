@@ -1,6 +1,7 @@
 /** What a cache with `redis` has beside its table: the journal, the reader, and a part in the host's coordination. */
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { type CopiesPlace, copiesPlaceOf } from './copies'
 import { Coordination, type CoordinationEvent, type CoordinationSettings } from './coordination'
 import { CoordinationLog } from './coordination-log'
 import type { Journal } from './journal/contract'
@@ -15,9 +16,12 @@ import { Reader } from './l2/reader'
 import { connectionSpec, hostOf, whatCannotBeSent } from './l2/redis'
 import type { ParsedOptions } from './options/schema'
 import { tableOptionsOf } from './open'
+import { prefixed } from './stats'
 import { type FarSettings, FarTier } from './sync/far-tier'
+import type { DiskReads } from './sync/disk-tier'
 import { FarWrites } from './sync/far-writes'
 import { GuardedReader } from './sync/guarded-reader'
+import { watchHearing } from './sync/hearing'
 import { type CacheError, misuse } from './words/errors'
 
 /** What the coordinator's thread is started with. */
@@ -25,6 +29,8 @@ export interface CoordinatorData {
   table: ReturnType<typeof tableOptionsOf>
   journal: SharedJournalOptions
   settings: CoordinationSettings
+  /** Where copies lie that its changes may make outdated. */
+  copies: CopiesPlace | undefined
 }
 
 export interface FarInfo {
@@ -55,9 +61,10 @@ export class Far {
   #worker: Worker | undefined
   #coordination: Coordination | undefined
   #claiming: NodeJS.Timeout | undefined
-  readonly #watch: NodeJS.Timeout
+  readonly #watch: NodeJS.Timeout | undefined
 
-  constructor(options: ParsedOptions, table: L1Table) {
+  /** `copies`: those on the disk of this host. */
+  constructor(options: ParsedOptions, table: L1Table, copies?: DiskReads) {
     const { l2 } = options
     const config = farConfigOf(options)
     this.#options = options
@@ -66,13 +73,13 @@ export class Far {
     this.settings = { softTimeoutMs: l2.softTimeoutMs, hardTimeoutMs: l2.hardTimeoutMs, ttlMs: l2.ttlMs, partitionOf }
     this.journal = openJournal(table.kind, journalOptionsOf(options))
     this.#reader = new GuardedReader(new Reader(config), this.journal, (error) => this.#log.warn(told(error), 'Redis did not answer a read'))
-    this.tier = new FarTier(table, this.journal, this.#reader, this.settings)
+    this.tier = new FarTier(table, this.journal, this.#reader, this.settings, copies)
     this.#disk = new DiskLog({
       dir: diskDirectoryFor(options), hostId: this.journal.hostId, fileBytes: DISK_FILE_BYTES, isSettled: (mark) => this.journal.isSettled(mark),
     })
     this.writes = new FarWrites(table, this.journal, this.settings, this.#disk)
     if (options.coordinator === 'auto') this.#coordinate(table, config)
-    this.#watch = watchLeader(table, this.journal, this.#reader, l2.heartbeatMs)
+    this.#watch = options.onReconnect === 'keep' ? undefined : watchHearing(table, this.journal, this.#reader, l2.heartbeatMs)
   }
 
   info(): FarInfo {
@@ -120,7 +127,7 @@ export class Far {
       this.#coordination.start()
       return
     }
-    const workerData: CoordinatorData = { table: tableOptionsOf(this.#options), journal: journalOptionsOf(this.#options), settings }
+    const workerData: CoordinatorData = { table: tableOptionsOf(this.#options), journal: journalOptionsOf(this.#options), settings, copies: copiesPlaceOf(this.#options) }
     const claim = (): void => {
       if (!this.journal.claimCoordinator()) return
       clearInterval(this.#claiming)
@@ -187,29 +194,6 @@ const YOUNG_MB = 64
 const CLAIM_AGAIN_MS = 1_000
 const LOOK_AGAIN_MS = 5
 
-/**
- * A leader that is stopped, but not dead, keeps the lead and hears nothing; one that died while Redis was away, and has no
- * successor, has left word that the link is lost. While nobody hears and Redis answers, entries are checked against it
- * before they are used: what was checked is doubted again after each turn of the watch. While Redis does not answer, they
- * are served as they are.
- */
-function watchLeader(table: L1Table, journal: Journal, reader: GuardedReader, heartbeatMs: number): NodeJS.Timeout {
-  let seenDoubt = 0
-  let seenAnswers = 0
-  const look = (): void => {
-    const { link, lastHeardMs } = journal.status
-    const { hits = 0, misses = 0, same = 0 } = reader.stats()
-    const answers = hits + misses + same
-    const isSilent = journal.nowMs() - lastHeardMs > 3 * heartbeatMs
-    const isUnheard = isSilent && (link === 'connected' || (link !== 'never' && answers > seenAnswers))
-    seenAnswers = answers
-    const doubt = table.doubt()
-    // One process of the host is enough.
-    seenDoubt = isUnheard && doubt === seenDoubt ? table.raiseDoubt() : doubt
-  }
-  return setInterval(look, heartbeatMs).unref()
-}
-
 /** What finds and shapes the journal; plain data. */
 export function journalOptionsOf({ name, dir, memory, l2 }: ParsedOptions): SharedJournalOptions {
   return { name, bytes: l2.journalBytes ?? defaultJournalBytes(memory), maxValueBytes: l2.maxValueBytes, ...(dir === undefined ? {} : { dir }) }
@@ -221,8 +205,4 @@ function diskDirectoryFor({ name, dir, l2 }: ParsedOptions): string {
 
 function told({ code, message }: CacheError): { error: { code: string; message: string } } {
   return { error: { code, message } }
-}
-
-function prefixed(prefix: string, numbers: Record<string, number>): Record<string, number> {
-  return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [`${prefix}.${name}`, value]))
 }

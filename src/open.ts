@@ -49,13 +49,14 @@ function openShared(options: ParsedOptions): OpenedTable {
 }
 
 /** What finds and shapes the region; plain data. */
-export function tableOptionsOf({ name, memory, dir, averageEntryBytes }: ParsedOptions): {
+export function tableOptionsOf({ name, memory, dir, averageEntryBytes, disk }: ParsedOptions): {
   name: string
   memory: number
   averageEntryBytes: number
+  hasDisk: boolean
   dir?: string
 } {
-  return { name, memory, averageEntryBytes, ...(dir === undefined ? {} : { dir }) }
+  return { name, memory, averageEntryBytes, hasDisk: disk !== undefined, ...(dir === undefined ? {} : { dir }) }
 }
 
 /**

@@ -11,3 +11,7 @@ export function readStats(table: L1Table): CacheStats {
   const reads = stats.hits + stats.misses
   return { ...stats, hitRatio: reads === 0 ? 0 : stats.hits / reads }
 }
+
+export function prefixed(prefix: string, numbers: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(numbers).map(([name, value]) => [`${prefix}.${name}`, value]))
+}

@@ -8,7 +8,7 @@ export const CONTENDERS: Readonly<Record<string, Opening>> = { stratacache, bent
 function stratacache(name: string): Contender {
   const cache = createCache({ name, memory: '8mb' })
   return {
-    knows: new Set<keyof Life>(['graceMs', 'backoffMs', 'hardTimeoutMs', ...(byTag(cache) === undefined ? [] : ['tags' as const])]),
+    knows: new Set<keyof Life>(['graceMs', 'backoffMs', 'hardTimeoutMs', 'tags']),
     getOrSet: (key, load, life = {}) => cache.getOrSet(key, load, {
       ttl: life.ttlMs, grace: life.graceMs, graceBackoff: life.backoffMs, hardTimeout: life.hardTimeoutMs, ...(life.tags === undefined ? {} : { tags: life.tags }),
     }),
@@ -16,14 +16,9 @@ function stratacache(name: string): Contender {
     set: (key, value) => cache.set(key, value),
     delete: (key) => cache.delete(key),
     clear: () => cache.clear(),
-    ...(byTag(cache) === undefined ? {} : { deleteByTag: byTag(cache)! }),
+    deleteByTag: (tag) => cache.deleteByTag(tag),
     close: () => cache.close({ unlink: true }),
   }
-}
-
-function byTag(cache: object): ((tag: string) => Promise<unknown>) | undefined {
-  const { deleteByTag } = cache as { deleteByTag?: (tag: string) => Promise<unknown> }
-  return deleteByTag?.bind(cache)
 }
 
 function bentocache(): Contender {

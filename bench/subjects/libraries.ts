@@ -24,6 +24,16 @@ export const LOADING: Record<string, Open> = {
     const cache = openCacheOf(data, conditions, { factor: 2 }, allInL0(data))
     return { load: (key) => cache.getOrSet(key, loader), set: (key, value) => cache.set(key, value), close: () => cache.close() }
   },
+  /** Soft and hard life, jitter, tags, and one load for the host. */
+  'stratacache, every semantic on': (data, conditions, loader) => {
+    const cache = openCacheOf(data, conditions, { factor: 2 }, undefined, { ttl: LIFE_MS, grace: 6 * LIFE_MS, jitter: 0.1, singleFlight: 'host' })
+    const tagsOf = (key: string): string[] => ['users', `group:${key.charCodeAt(key.length - 1)}`]
+    return {
+      load: (key) => cache.getOrSet(key, loader, { tags: tagsOf(key) }),
+      set: (key, value) => cache.set(key, value, { tags: tagsOf(key) }),
+      close: () => cache.close(),
+    }
+  },
   'Map and async function': (_data, _conditions, loader) => {
     const map = new Map<string, unknown>()
     return { load: async (key) => map.get(key) ?? loader(), set: async (key, value) => map.set(key, value), close: () => {} }

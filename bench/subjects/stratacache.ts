@@ -19,8 +19,8 @@ export const openTable: OpenSubject<Subject> = (data, conditions, room) => {
   return { get, set: (key, value) => table.set(key, value as string | Buffer), close: () => table.close() }
 }
 
-export function openCacheOf(data: Dataset, conditions: Conditions, room: Room, l0?: CacheOptions['l0']): Cache {
-  return createCache({ ...regionOf(data, conditions, room), fallback: 'error', ...(l0 === undefined ? {} : { l0 }) })
+export function openCacheOf(data: Dataset, conditions: Conditions, room: Room, l0?: CacheOptions['l0'], more: CacheOptions = {}): Cache {
+  return createCache({ ...regionOf(data, conditions, room), fallback: 'error', ...(l0 === undefined ? {} : { l0 }), ...more })
 }
 
 const overCache = (cache: Cache): Subject => ({

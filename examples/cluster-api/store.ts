@@ -44,7 +44,7 @@ class SharedStore implements Store {
     // What is not in the host's memory now, and is found all the same, came from Redis.
     const isNear = settings.redis === undefined || this.#cache.peek(key) !== undefined
     const entry = await this.#cache.getEntry(key)
-    if (entry.hit && !entry.isStale) return { value: entry.value, tier: isNear ? entry.tier : 'l2', loadMs: 0 }
+    if (entry.hit && !entry.stale) return { value: entry.value, tier: isNear && entry.tier !== 'disk' ? entry.tier : 'l2', loadMs: 0 }
     let loadMs = 0
     let tier: Tier = 'wait'
     const value = await this.#cache.getOrSet(key, async () => {

@@ -14,7 +14,8 @@
   X(delete_version_taken) X(fence_committed)                                              \
   X(invalidate_removed) X(revalidate_read)                                                \
   X(thread_locked) X(thread_registered) X(reap_locked) X(reap_segment) X(reap_done)       \
-  X(region_created) X(region_initialised) X(namespace_named)
+  X(region_created) X(region_initialised) X(namespace_named) X(tag_cleared)                \
+  X(quota_counted) X(quota_taken) X(quota_named) X(count_begun) X(count_stamped) X(count_summed)
 
 // Those of the journal (the kill table of docs/journal.md), with a harness of their own.
 #define STRATA_JOURNAL_KILL_POINTS(X)                                                      \

@@ -1,8 +1,11 @@
 // Module entry: limits, layout, and `open`. Cold calls use node-addon-api; hot ones are in view_*.cc.
 #include <napi.h>
 
+#include <limits>
+
 #include "binding/journal_calls.h"
 #include "binding/layout_report.h"
+#include "binding/scan_calls.h"
 #include "binding/view.h"
 
 namespace strata {
@@ -18,6 +21,8 @@ Napi::Error ErrorOf(Napi::Env env, Status status, int system_errno, const std::s
 void Throw(Napi::Env env, Status status, int system_errno = 0, const std::string& detail = "") {
   ErrorOf(env, status, system_errno, detail).ThrowAsJavaScriptException();
 }
+
+uint64_t LimitIn(double bytes) { return bytes >= 9e15 ? kNoLimit : static_cast<uint64_t>(bytes); }
 
 TableHandle* HandleOf(const Napi::CallbackInfo& info) { return static_cast<TableHandle*>(info.Data()); }
 
@@ -41,7 +46,7 @@ Napi::Value MakeView(const Napi::CallbackInfo& info) {
       {"expire", ViewExpire},   {"acquire", ViewAcquire},
       {"fail", ViewFail},       {"abandon", ViewAbandon}, {"clear", ViewClear},
       {"invalidate", ViewInvalidate}, {"revalidated", ViewRevalidated}, {"epochs", ViewEpochs},
-      {"setFleetEpoch", ViewSetFleetEpoch},
+      {"setFleetEpoch", ViewSetFleetEpoch}, {"release", ViewRelease}, {"isHeld", ViewIsHeld},
   };
   for (const auto& [name, callback] : functions) {
     napi_value function;
@@ -106,6 +111,86 @@ Napi::Value ResetFleetEpochs(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+// Of slots as a Uint16Array.
+const uint16_t* SlotsOf(const Napi::Value& value, uint32_t* count) {
+  auto slots = value.As<Napi::Uint16Array>();
+  *count = static_cast<uint32_t>(slots.ElementLength());
+  return slots.Data();
+}
+
+Napi::Value TagClock(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  return Napi::Number::New(info.Env(), static_cast<double>(HandleOf(info)->table().TagClock()));
+}
+
+// clearTag(slot, kind): the clear's clock.
+Napi::Value ClearTag(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  const auto kind = static_cast<TagClear>(info[1].As<Napi::Number>().Uint32Value() & 1);
+  HandleOf(info)->LoseTrack();
+  return Napi::Number::New(info.Env(), static_cast<double>(HandleOf(info)->table().ClearTag(info[0].As<Napi::Number>().Uint32Value(), kind)));
+}
+
+// noteFleetClear(slot, kind, sequence): whether that was news.
+Napi::Value NoteFleetClear(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  const auto kind = static_cast<TagClear>(info[1].As<Napi::Number>().Uint32Value() & 1);
+  const auto sequence = static_cast<uint64_t>(info[2].As<Napi::Number>().DoubleValue());
+  return Napi::Boolean::New(info.Env(), HandleOf(info)->table().NoteFleetClear(info[0].As<Napi::Number>().Uint32Value(), kind, sequence));
+}
+
+// tagsSince(slots, clock) and fleetTagsSince(slots, sequence): TagState.
+Napi::Value TagsSince(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  uint32_t count;
+  const uint16_t* slots = SlotsOf(info[0], &count);
+  const TagState state = HandleOf(info)->table().TagsSince(slots, count, static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue()));
+  return Napi::Number::New(info.Env(), static_cast<double>(state));
+}
+
+Napi::Value FleetTagsSince(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  uint32_t count;
+  const uint16_t* slots = SlotsOf(info[0], &count);
+  const TagState state = HandleOf(info)->table().FleetTagsSince(slots, count, static_cast<uint64_t>(info[1].As<Napi::Number>().DoubleValue()));
+  return Napi::Number::New(info.Env(), static_cast<double>(state));
+}
+
+// setQuota(ns, bytes): Infinity ends it.
+Napi::Value SetQuota(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  const double bytes = info[1].As<Napi::Number>().DoubleValue();
+  auto* handle = HandleOf(info);
+  const Status status = handle->table().SetQuota(handle->context(), info[0].As<Napi::Number>().Uint32Value(), LimitIn(bytes));
+  if (status != Status::kOk) {
+    Throw(info.Env(), status, 0, "at most " + std::to_string(kMaxQuotas - 1) + " namespaces of a region have a quota");
+  }
+  return info.Env().Undefined();
+}
+
+// setNegativeQuota(bytes): 0 is the default, Infinity none.
+Napi::Value SetNegativeQuota(const Napi::CallbackInfo& info) {
+  if (!RefuseClosed(info)) HandleOf(info)->table().SetNegativeQuota(LimitIn(info[0].As<Napi::Number>().DoubleValue()));
+  return info.Env().Undefined();
+}
+
+// quotas(): of negative entries first, then {namespace, limit, bytes} of each namespace that has one.
+Napi::Value Quotas(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  if (RefuseClosed(info)) return env.Undefined();
+  Table& table = HandleOf(info)->table();
+  Napi::Array result = Napi::Array::New(env);
+  uint32_t n = 0;
+  for (const QuotaState& state : table.Quotas()) {
+    Napi::Object each = Napi::Object::New(env);
+    if (state.ns < kMaxNamespaces) each.Set("namespace", table.PathOf(state.ns));
+    each.Set("limit", state.limit == kNoLimit ? std::numeric_limits<double>::infinity() : static_cast<double>(state.limit));
+    each.Set("bytes", static_cast<double>(state.bytes));
+    result[n++] = each;
+  }
+  return result;
+}
+
 Napi::Value Flush(const Napi::CallbackInfo& info) {
   if (!RefuseClosed(info)) HandleOf(info)->table().Flush();
   return info.Env().Undefined();
@@ -114,6 +199,44 @@ Napi::Value Flush(const Napi::CallbackInfo& info) {
 Napi::Value RaiseDoubt(const Napi::CallbackInfo& info) {
   if (RefuseClosed(info)) return info.Env().Undefined();
   return Napi::Number::New(info.Env(), HandleOf(info)->table().RaiseDoubt());
+}
+
+// useDisk(): from now on changes hold their keys' copies, and this isolate gives the holds of its own back.
+Napi::Value UseDisk(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  HandleOf(info)->keeps_copies = true;
+  HandleOf(info)->table().UseDisk();
+  return info.Env().Undefined();
+}
+
+// isDiskWhole(): no change of the region's life was made without somebody being told who keeps copies.
+Napi::Value IsDiskWhole(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(), HandleOf(info)->table().DiskState() == kDiskWhole);
+}
+
+// diskGeneration(next?): the generation of the files in use; `next` becomes it if there is none yet.
+Napi::Value DiskGeneration(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  auto& generation = HandleOf(info)->table().region().header().disk_generation;
+  uint32_t none = 0;
+  // SYNC(disk-generation): acq_rel. Copies go to the files only after this.
+  if (info.Length() > 0) generation.compare_exchange_strong(none, info[0].As<Napi::Number>().Uint32Value(), kAcqRel, kAcquire);
+  return Napi::Number::New(info.Env(), generation.load(kAcquire));  // SYNC(disk-generation)
+}
+
+// spill(name, isOver): brackets a write of copies.
+Napi::Value Spill(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  const uint32_t name = info[0].As<Napi::Number>().Uint32Value();
+  if (info[1].ToBoolean()) HandleOf(info)->table().EndSpill(name);
+  else HandleOf(info)->table().BeginSpill(name);
+  return info.Env().Undefined();
+}
+
+Napi::Value IsSpilling(const Napi::CallbackInfo& info) {
+  if (RefuseClosed(info)) return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(), HandleOf(info)->table().IsSpilling());
 }
 
 // Records a loader's run time, which only JavaScript can measure. Milliseconds.
@@ -218,10 +341,11 @@ Napi::Value Audit(const Napi::CallbackInfo& info) {
   result.Set("ownedByDead", static_cast<double>(report.owned_by_dead));
   result.Set("leakedRunSegments", static_cast<double>(report.leaked_run_segments));
   result.Set("segmentsFree", static_cast<double>(report.segments_free));
+  result.Set("isCounted", !handle->table().IsCountDue());
   return result;
 }
 
-// open({dir, name, memory, averageEntryBytes, segmentBytes, l0Items, l0Bytes, l0CheapBytes}): attaches this isolate to a region.
+// open({dir, name, memory, averageEntryBytes, segmentBytes, hasDisk, l0Items, l0Bytes, l0CheapBytes}): attaches this isolate to a region.
 Napi::Value Open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   Napi::Object in = info[0].As<Napi::Object>();
@@ -230,6 +354,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   options.memory_bytes = static_cast<uint64_t>(number("memory"));
   options.average_entry_bytes = static_cast<uint32_t>(number("averageEntryBytes"));
   options.segment_bytes = static_cast<uint32_t>(number("segmentBytes"));
+  options.has_disk = in.Get("hasDisk").ToBoolean();
   RegionError error;
   std::string warnings;
   auto shared = SharedRegion::Open(in.Get("dir").As<Napi::String>().Utf8Value(),
@@ -253,12 +378,17 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
       {"view", MakeView}, {"namespaceId", NamespaceId}, {"attach", Attach}, {"setScratch", SetScratch},
       {"listen", Listen}, {"advanceClock", AdvanceClock}, {"recordLoad", RecordLoad}, {"close", Close},
       {"stats", Stats}, {"threads", Threads}, {"audit", Audit}, {"nowMs", NowMs}, {"doubt", Doubt},
-      {"raiseDoubt", RaiseDoubt},
-      {"flush", Flush},
-      {"resetFleetEpochs", ResetFleetEpochs},
+      {"raiseDoubt", RaiseDoubt}, {"flush", Flush}, {"tagClock", TagClock}, {"clearTag", ClearTag}, {"noteFleetClear", NoteFleetClear},
+      {"tagsSince", TagsSince}, {"fleetTagsSince", FleetTagsSince},
+      {"resetFleetEpochs", ResetFleetEpochs}, {"setQuota", SetQuota}, {"setNegativeQuota", SetNegativeQuota}, {"quotas", Quotas},
+      {"useDisk", UseDisk}, {"isDiskWhole", IsDiskWhole}, {"diskGeneration", DiskGeneration}, {"spill", Spill}, {"isSpilling", IsSpilling},
   };
   for (const auto& [name, function] : functions) result.Set(name, Napi::Function::New(env, function, name, handle));
+  AddScanCalls(env, result, handle);
   result.Set("path", shared->table().region().path());
+  char region_id[24];
+  snprintf(region_id, sizeof(region_id), "%016llx", static_cast<unsigned long long>(shared->table().region().header().region_id));
+  result.Set("regionId", std::string(region_id));
   result.Set("warnings", warnings);
   result.Set("l0Capacity", handle->l0().capacity());
   result.Set("maxValueBytes", shared->table().max_value_bytes());

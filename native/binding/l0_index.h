@@ -10,6 +10,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
@@ -59,11 +60,12 @@ class L0Index {
     const uint32_t base = SetOf(key.hash), tag = TagOf(key.hash);
     for (uint32_t i = base; i < base + kWays; i++) {
       if ((tags_[i] & ~kHot) != tag) continue;
-      const Entry& entry = entries_[i];
+      Entry& entry = entries_[i];
       if (entry.key_size != key.size || entry.ns != key.ns || std::memcmp(entry.key, key.bytes, key.size) != 0) continue;
       if (!table.Revalidate(entry.slot, entry.location, entry.generation)) return -1;
       if (entry.epoch != table.EpochOf(key.ns)) return -1;
       if (entry.doubt != kNoDoubt && entry.doubt != table.Doubt()) return -1;
+      if (entry.has_tags && !TagsHold(table, entry)) [[unlikely]] return -1;
       double left = -1;
       if (entry.soft_ms != kNever) {
         const uint64_t now = table.NowMs(t);
@@ -93,10 +95,10 @@ class L0Index {
     return -1;
   }
 
-  // A place for the value of `hit`, pending until JavaScript has stored it; -1 if it is doubtful or not worth one.
-  int Take(const Key& key, const Hit& hit, bool is_cheap) {
+  // A place for the value of `hit`, which counts as `bytes`, pending until JavaScript has stored it; -1 if it is doubtful
+  // or not worth one.
+  int Take(const Key& key, const Hit& hit, uint32_t bytes, bool is_cheap) {
     if (sets_ == 0 || (hit.header.fleet_bytes != 0 && hit.is_doubtful)) return -1;
-    const uint32_t bytes = hit.header.value_bytes;
     if (bytes > (is_cheap ? bounds_.max_cheap_bytes : bounds_.max_bytes) / 4) return -1;
     int chosen = Own(key.hash);
     if (chosen >= 0 && (tags_[chosen] & kL0Pending) != 0) return -1;  // the same key twice in one getMany
@@ -125,9 +127,11 @@ class L0Index {
     entry.soft_ms = hit.header.soft_ms;
     entry.doubt = hit.header.fleet_bytes != 0 ? hit.fleet.doubt : kNoDoubt;
     entry.ns = static_cast<uint16_t>(key.ns);
+    entry.has_tags = hit.header.tag_bytes != 0;
+    entry.tag_clock = 0;
     entry.key_size = kTooLong;
     if (key.size <= sizeof(entry.key)) {
-      entry.key_size = static_cast<uint16_t>(key.size);
+      entry.key_size = static_cast<uint8_t>(key.size);
       std::memcpy(entry.key, key.bytes, key.size);
     }
     return chosen;
@@ -145,8 +149,8 @@ class L0Index {
   bool has_evicted() const { return sets_ != 0 && evicted_[0] != 0; }
 
  private:
-  // A key that does not fit is found by its record only.
-  static constexpr uint16_t kTooLong = 0xffff;
+  // A key that does not fit is found by its record only. No key has this size.
+  static constexpr uint8_t kTooLong = 0;
   // Of a record without a fleet block; no region's doubt is ever 0.
   static constexpr uint32_t kNoDoubt = 0;
   static constexpr uint32_t kHot = 1;      // used since the hand or a set's eviction last passed
@@ -156,10 +160,22 @@ class L0Index {
   struct Entry {  // two lines; short keys need the first only
     uint64_t soft_ms;
     uint32_t slot, location, generation, epoch, doubt;
-    uint16_t ns, key_size;
-    uint8_t key[96];
+    uint16_t ns;
+    uint8_t key_size;
+    bool has_tags;
+    uint8_t key[88];
+    uint64_t tag_clock;  // of the table when the record's tags were looked at last
   };
-  static_assert(sizeof(Entry) == 128);
+  static_assert(sizeof(Entry) == 128 && offsetof(Entry, key) == 32);
+
+  // No clear of any tag since the last look, or none of these. Out of the way of those who have none.
+  [[gnu::noinline]] static bool TagsHold(const Table& table, Entry& entry) {
+    const uint64_t clock = table.TagClock();
+    if (clock == entry.tag_clock) return true;
+    if (table.TagsAt(entry.location, entry.generation) != TagState::kCurrent) return false;
+    entry.tag_clock = clock;
+    return true;
+  }
 
   struct Freer {
     void operator()(void* memory) const { std::free(memory); }

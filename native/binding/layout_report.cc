@@ -45,21 +45,23 @@ Napi::Value DescribeLayout(const Napi::CallbackInfo& info) {
                       {F(H, magic), F(H, layout_fingerprint), F(H, geometry), F(H, hash_seed), F(H, region_id),
                        F(H, boot_id_hash), F(H, time_namespace), F(H, start_monotonic_ms), F(H, version_base),
                        F(H, seal_sequence), F(H, lease_wake), F(H, janitor_wake), F(H, free_segments),
-                       F(H, name_pool_used), F(H, ghost_clock), F(H, segment_records), F(H, admission), F(H, doubt)});
+                       F(H, name_pool_used), F(H, ghost_clock), F(H, segment_records), F(H, admission), F(H, doubt), F(H, tag_clock), F(H, count),
+                       F(H, has_disk), F(H, disk_generation), F(H, spilling)});
   using G = Geometry;
   all[n++] = Describe(env, "Geometry", sizeof(G),
                       {F(G, file_bytes), F(G, segment_shift), F(G, segment_count), F(G, bucket_count),
-                       F(G, thread_slots), F(G, ghost_count), F(G, average_entry_bytes), F(G, generations_at),
+                       F(G, thread_slots), F(G, ghost_count), F(G, average_entry_bytes), F(G, tag_slots), F(G, hold_count), F(G, generations_at),
                        F(G, threads_at), F(G, stats_at), F(G, segments_at), F(G, namespaces_at), F(G, names_at),
-                       F(G, interest_at), F(G, buckets_at), F(G, ghost_at), F(G, data_at)});
+                       F(G, interest_at), F(G, tags_at), F(G, quotas_at), F(G, holds_at), F(G, buckets_at), F(G, ghost_at), F(G, data_at)});
   all[n++] = Describe(env, "Bucket", sizeof(Bucket),
-                      {F(Bucket, intent), F(Bucket, max_version), F(Bucket, frequency), F(Bucket, unused), F(Bucket, slots)});
+                      {F(Bucket, intent), F(Bucket, max_version), F(Bucket, frequency), F(Bucket, counted), F(Bucket, slots)});
   using R = RecordHeader;
   all[n++] = Describe(env, "RecordHeader", sizeof(R),
                       {F(R, value_bytes), F(R, key_bytes), F(R, type), F(R, codec), F(R, ns), F(R, soft_high),
                        F(R, hard_high), F(R, epoch), F(R, version), F(R, soft_low), F(R, hard_low)});
   using L = FleetBlock;
-  all[n++] = Describe(env, "FleetBlock", sizeof(L), {F(L, word), F(L, doubt), F(L, spare)});
+  all[n++] = Describe(env, "FleetBlock", sizeof(L), {F(L, word), F(L, doubt), F(L, aged)});
+  all[n++] = Describe(env, "TagBlock", sizeof(TagBlock), {F(TagBlock, clock), F(TagBlock, slots)});
   all[n++] = Describe(env, "LeaseBody", sizeof(LeaseBody), {F(LeaseBody, token), F(LeaseBody, granted_over)});
   all[n++] = Describe(env, "RunHead", sizeof(RunHead), {F(RunHead, part_count), F(RunHead, head_bytes)});
   all[n++] = Describe(env, "RunPart", sizeof(RunPart), {F(RunPart, segment), F(RunPart, generation)});
@@ -72,7 +74,10 @@ Napi::Value DescribeLayout(const Napi::CallbackInfo& info) {
   all[n++] = Describe(env, "ThreadStats", sizeof(ThreadStats), {F(ThreadStats, counters), F(ThreadStats, histograms)});
   all[n++] = Describe(env, "NamespaceEntry", sizeof(NamespaceEntry),
                       {F(NamespaceEntry, word), F(NamespaceEntry, epoch), F(NamespaceEntry, fleet_epoch),
-                       F(NamespaceEntry, clears), F(NamespaceEntry, unused)});
+                       F(NamespaceEntry, clears), F(NamespaceEntry, quota), F(NamespaceEntry, unused)});
+  all[n++] = Describe(env, "TagSlot", sizeof(TagSlot), {F(TagSlot, cleared), F(TagSlot, fleet)});
+  all[n++] = Describe(env, "Quota", sizeof(Quota),
+                      {F(Quota, limit), F(Quota, bytes), F(Quota, ns), F(Quota, hand), F(Quota, unused)});
   return all;
 }
 

@@ -9,18 +9,18 @@
 namespace strata {
 
 #define STRATA_MAILBOX_WORDS(X) \
-  X(kStatus, 0) X(kL0Index, 1) X(kLength, 2) X(kCodec, 3) X(kIsStale, 4) X(kFlag, 5) X(kFleet, 6) X(kInCodec, 8) X(kInCondition, 9) X(kInForce, 10) X(kInFlags, 11) X(kInCount, 12) X(kInFleet, 13)
+  X(kStatus, 0) X(kL0Index, 1) X(kLength, 2) X(kCodec, 3) X(kIsStale, 4) X(kFlag, 5) X(kFleet, 6) X(kInCodec, 8) X(kInCondition, 9) X(kInForce, 10) X(kInFlags, 11) X(kInCount, 12) X(kInFleet, 13) X(kInTags, 14)
 
 #define STRATA_MAILBOX_NUMBERS(X) \
   X(kVersion, 16) X(kSoftLeft, 17) X(kToken, 18) X(kFleetWord, 19) X(kInTtl, 20) X(kInGrace, 21) X(kInExpected, 22) X(kInLeaseMs, 23) X(kInToken, 24) \
-  X(kInFleetWord, 25) X(kInDoubt, 26) X(kInMark, 27) X(kHardLeft, 28) X(kClears, 29)
+  X(kInFleetWord, 25) X(kInDoubt, 26) X(kInMark, 27) X(kHardLeft, 28) X(kTagClock, 29) X(kInTagClock, 30) X(kAge, 31) X(kInAged, 15) X(kClears, 14)
 
 namespace mailbox {
 #define X(name, index) inline constexpr int name = index;
 STRATA_MAILBOX_WORDS(X)
 STRATA_MAILBOX_NUMBERS(X)
 #undef X
-// Behind the numbers: per key of a getMany chunk its length, and after the call {found, L0 index, length, codec, offset in the scratch buffer}.
+// Behind the numbers: of a write the slots of its kInTags tags; per key of a getMany chunk its length, and after the call {found, L0 index, length, codec, offset in the scratch buffer}.
 inline constexpr int kMany = 64;
 inline constexpr int kManyWords = 5;
 inline constexpr int kManyKeys = 128;
@@ -52,6 +52,6 @@ inline constexpr int32_t kHasFleet = 1, kFleetDoubtful = 2, kFleetPending = 4;
 enum class FleetInput : int32_t { kNone = 0, kVersion = 1, kMark = 2 };
 
 // How a value's bytes are to be understood. Stored in the record; numbers never change their meaning.
-enum class Codec : uint8_t { kLatin1 = 0, kUtf8 = 1, kUtf16 = 2, kBytes = 3, kMsgpack = 4 };
+enum class Codec : uint8_t { kLatin1 = 0, kUtf8 = 1, kUtf16 = 2, kBytes = 3, kMsgpack = 4, kNoted = 6, kZstd = 8, kGzip = 10, kTagged = 11 };
 
 }  // namespace strata

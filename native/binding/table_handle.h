@@ -33,6 +33,16 @@ class TableHandle {
   bool is_closed() const { return shared_ == nullptr; }
 
   Table& table() { return *table_; }
+  // Before a change: holds the key's copies, where there may be some.
+  void Hold(const Key& key) {
+    if (!table_->HasDisk()) return;
+    table_->Hold(key);
+    if (!keeps_copies) table_->LoseTrack();
+  }
+  void LoseTrack() {
+    if (table_->HasDisk() && !keeps_copies) table_->LoseTrack();
+  }
+  bool keeps_copies = false;  // this isolate is told of its changes, and gives the holds back
   ThreadContext& context() { return context_; }
   L0Index& l0() { return l0_; }
   SharedRegion& shared() { return *shared_; }

@@ -30,4 +30,8 @@ napi_value ViewRevalidated(napi_env env, napi_callback_info info);
 napi_value ViewEpochs(napi_env env, napi_callback_info info);
 napi_value ViewSetFleetEpoch(napi_env env, napi_callback_info info);
 
+// Copies on a disk (view_fleet.cc).
+napi_value ViewRelease(napi_env env, napi_callback_info info);
+napi_value ViewIsHeld(napi_env env, napi_callback_info info);
+
 }  // namespace strata

@@ -35,6 +35,7 @@ napi_value ViewInvalidate(napi_env env, napi_callback_info info) {
   WriteCall call;
   call.arguments[1] = nullptr;
   if (!Open(env, info, 1, &call)) return nullptr;
+  call.handle->Hold(call.table_key);
   TableHandle& handle = *call.handle;
   const SettledLanes lanes = call.arguments[1] == nullptr ? SettledLanes{} : LanesOf(env, call.arguments[1]);
   const auto known = static_cast<uint64_t>(handle.numbers()[mailbox::kInMark]);
@@ -68,24 +69,45 @@ napi_value ViewRevalidated(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// epochs(): kVersion: of the clears of this host; kFleetWord: of those of the fleet.
+// epochs(): kVersion: of the clears of this host; kFleetWord: of those of the fleet; kToken: of all that drops entries.
 napi_value ViewEpochs(napi_env env, napi_callback_info info) {
   View* view = OpenView(env, info);
   if (view == nullptr) return nullptr;
   TableHandle& handle = *view->handle;
   handle.numbers()[mailbox::kVersion] = handle.table().ClearsOf(view->ns);
   handle.numbers()[mailbox::kFleetWord] = handle.table().FleetEpochOf(view->ns);
+  handle.numbers()[mailbox::kToken] = handle.table().EpochOf(view->ns);
   Answer(handle, Status::kOk);
   return nullptr;
 }
 
-// setFleetEpoch(): kInFleetWord, of this namespace alone.
+// setFleetEpoch(): kInFleetWord, of this namespace alone; with kInFlags 1 only forwards.
 napi_value ViewSetFleetEpoch(napi_env env, napi_callback_info info) {
   View* view = OpenView(env, info);
   if (view == nullptr) return nullptr;
   TableHandle& handle = *view->handle;
-  handle.table().SetFleetEpoch(view->ns, static_cast<uint32_t>(handle.numbers()[mailbox::kInFleetWord]));
+  const auto epoch = static_cast<uint32_t>(handle.numbers()[mailbox::kInFleetWord]);
+  if (handle.words()[mailbox::kInFlags] == 0) handle.table().SetFleetEpoch(view->ns, epoch);
+  else handle.table().AdvanceFleetEpoch(view->ns, epoch);
   Answer(handle, Status::kOk);
+  return nullptr;
+}
+
+// release(key): gives a hold back.
+napi_value ViewRelease(napi_env env, napi_callback_info info) {
+  WriteCall call;
+  if (!Open(env, info, 1, &call)) return nullptr;
+  call.handle->table().Release(call.table_key);
+  Answer(*call.handle, Status::kOk);
+  return nullptr;
+}
+
+// isHeld(key): kFlag.
+napi_value ViewIsHeld(napi_env env, napi_callback_info info) {
+  WriteCall call;
+  if (!Open(env, info, 1, &call)) return nullptr;
+  call.handle->words()[mailbox::kFlag] = call.handle->table().IsHeld(call.table_key) ? 1 : 0;
+  Answer(*call.handle, Status::kOk);
   return nullptr;
 }
 

@@ -12,6 +12,8 @@ namespace {
 constexpr uint32_t kFreshStringBytes = 256;
 // Strings up to this size take well under a microsecond to make anew, less than any object takes to decode.
 constexpr uint32_t kCheapStringBytes = 4096;
+// No value is larger uncompressed.
+constexpr uint32_t kMaxRawBytes = 64u << 20;
 
 napi_value MakeString(napi_env env, TableHandle& handle, const Hit& hit) {
   napi_value result = nullptr;
@@ -35,6 +37,26 @@ napi_value MakeString(napi_env env, TableHandle& handle, const Hit& hit) {
   return result;
 }
 
+// What an encoded value counts as once it is decoded: a compressed one as what it declares to be (src/wire/compressed.ts),
+// also behind tags (src/wire/tags.ts) and notes (src/wire/notes.ts). Any bytes will do.
+uint32_t DecodedBytes(Codec codec, const uint8_t* bytes, uint32_t size) {
+  const auto word = [&](uint32_t from) {
+    return bytes[from] | bytes[from + 1] << 8 | bytes[from + 2] << 16 | uint32_t{bytes[from + 3]} << 24;
+  };
+  uint32_t at = 0;
+  if (codec == Codec::kTagged && size >= 24) {
+    codec = static_cast<Codec>(bytes[0]);
+    at = std::min(word(4), size);
+  }
+  if (codec == Codec::kNoted && size - at >= 40) {
+    codec = static_cast<Codec>(bytes[at]);
+    at += 40u + (bytes[at + 2] | bytes[at + 3] << 8);
+  }
+  if (codec < Codec::kZstd || codec > Codec::kGzip || at + 8u > size) return size;
+  const uint32_t declared = word(at + 4);
+  return std::max(size, std::min(declared, kMaxRawBytes));
+}
+
 // What one read found, before it is handed to JavaScript.
 struct Taken {
   uint32_t scratch_at = 0;  // in: where free room in the scratch buffer begins
@@ -46,6 +68,7 @@ struct Taken {
   HeaderCopy header{};
   bool is_stale = false;
   uint64_t now = 0;
+  uint32_t slot_id = 0;
 };
 
 double LeftOf(uint64_t end, uint64_t now) { return end == kNever ? -1 : end > now ? static_cast<double>(end - now) : 0; }
@@ -59,6 +82,7 @@ bool Take(napi_env env, TableHandle& handle, const Key& key, const Hit& hit, boo
   taken->header = hit.header;
   taken->is_stale = hit.is_stale;
   taken->now = hit.now;
+  taken->slot_id = hit.slot_id;
   taken->codec = hit.header.codec;
   taken->length = bytes;
   taken->l0_index = -1;
@@ -79,7 +103,7 @@ bool Take(napi_env env, TableHandle& handle, const Key& key, const Hit& hit, boo
   if (is_string) {
     taken->value = MakeString(env, handle, hit);
     if (taken->value == nullptr) return false;
-    if (keeps && take_place) taken->l0_index = handle.l0().Take(key, hit, bytes <= kCheapStringBytes);
+    if (keeps && take_place) taken->l0_index = handle.l0().Take(key, hit, bytes, bytes <= kCheapStringBytes);
     taken->found = taken->l0_index >= 0 || handle.l0().has_evicted() ? Found::kReturnedKeep : Found::kReturned;
     return true;
   }
@@ -88,8 +112,9 @@ bool Take(napi_env env, TableHandle& handle, const Key& key, const Hit& hit, boo
     return true;
   }
   taken->found = Found::kScratch;
+  const uint8_t* copy = handle.scratch() + taken->scratch_at;
   if (!handle.table().CopyValue(hit, handle.scratch() + taken->scratch_at)) return false;
-  if (keeps && take_place) taken->l0_index = handle.l0().Take(key, hit, false);
+  if (keeps && take_place) taken->l0_index = handle.l0().Take(key, hit, DecodedBytes(codec, copy, bytes), false);
   return true;
 }
 
@@ -251,31 +276,38 @@ napi_value ViewGet(napi_env env, napi_callback_info info) {
   return Deliver(env, handle, taken, status);
 }
 
-// As ViewGet with kInFlags (ReadFlags; bit 8 = past L0), and with the entry's version and lives in the mailbox.
+// As ViewGet with kInFlags (ReadFlags; bit 8 = past L0, bit 9 = no place there for the value), and with the entry's version, age, lives and tag clock in the mailbox. kFlag: how often
+// it was used, 0 to 3.
 napi_value ViewEntry(napi_env env, napi_callback_info info) {
   Call call;
   if (!Open(env, info, &call)) return nullptr;
   TableHandle& handle = *call.view->handle;
   const auto flags = static_cast<uint32_t>(handle.words()[mailbox::kInFlags]);
   const bool past_l0 = (flags & 0x100) != 0;
+  const bool takes_place = (flags & (kReadQuiet | 0x200)) == 0;
   handle.l0().Settle();
   Taken taken;
   FleetBlock fleet{};
   int32_t fleet_state = 0;
+  uint64_t tag_clock = 0;
   Status status = handle.table().Read(handle.context(), call.table_key, flags & 0xff, [&](const Hit& hit) {
     fleet_state = 0;
+    if (hit.header.tag_bytes != 0) CopyShared(&tag_clock, hit.place.tags(hit.header), sizeof(tag_clock));
     if (hit.header.fleet_bytes != 0) {
       fleet = hit.fleet;
       fleet_state = kHasFleet | (hit.is_doubtful ? kFleetDoubtful : 0) | (fleet.is_pending() ? kFleetPending : 0);
     }
-    return Take(env, handle, call.table_key, hit, !past_l0, (flags & kReadQuiet) == 0, &taken);
+    return Take(env, handle, call.table_key, hit, !past_l0, takes_place, &taken);
   });
   if (status == Status::kOk) {
     const uint64_t now = handle.table().NowMs(handle.context());
     handle.numbers()[mailbox::kVersion] = static_cast<double>(taken.header.version);
-    handle.numbers()[mailbox::kSoftLeft] = LeftOf(taken.header.soft_ms, now);
+    handle.numbers()[mailbox::kSoftLeft] = taken.is_stale ? 0 : LeftOf(taken.header.soft_ms, now);
+    handle.numbers()[mailbox::kAge] = static_cast<double>(handle.table().AgeMs(taken.header.version, now) + uint64_t{fleet.aged} * 10);
+    handle.numbers()[mailbox::kTagClock] = static_cast<double>(tag_clock);
     handle.numbers()[mailbox::kHardLeft] = LeftOf(taken.header.hard_ms, now);
     handle.words()[mailbox::kIsStale] = taken.is_stale ? 1 : 0;
+    handle.words()[mailbox::kFlag] = static_cast<int32_t>(handle.table().FrequencyAt(taken.slot_id));
     handle.words()[mailbox::kFleet] = fleet_state;
     if (fleet_state != 0) handle.numbers()[mailbox::kFleetWord] = static_cast<double>(fleet.mark());
   }

@@ -42,7 +42,7 @@ Status WriteString(napi_env env, WriteCall& call, WriteOptions& options, uint64_
   napi_get_value_string_utf8(env, call.arguments[1], nullptr, 0, &utf8_bytes);
   // Plain ASCII, the common case, goes straight into the record.
   if (utf8_bytes == length &&
-      RecordBytes(call.table_key.size, capacity, options.fleet_bytes()) <= table.max_inline_record()) {
+      RecordBytes(call.table_key.size, capacity, options.block_bytes()) <= table.max_inline_record()) {
     PendingWrite write;
     if (!table.BeginWrite(handle.context(), call.table_key, capacity, options, &write)) {
       table.DropKey(handle.context(), call.table_key);
@@ -63,7 +63,8 @@ Status WriteValue(napi_env env, WriteCall& call, WriteOptions& options, uint64_t
   void* data;
   size_t bytes;
   if (napi_get_buffer_info(env, call.arguments[1], &data, &bytes) != napi_ok) return Status::kConflict;
-  options.codec = static_cast<uint8_t>(call.handle->words()[mailbox::kInCodec] & ~kFleetFlag);
+  options.codec = static_cast<uint8_t>(call.handle->words()[mailbox::kInCodec] & ~(kFleetFlag | kNegativeFlag));
+  options.is_negative = (call.handle->words()[mailbox::kInCodec] & kNegativeFlag) != 0;
   if (bytes > call.handle->table().max_value_bytes()) return Refuse(call);
   static const uint8_t kNothing = 0;
   return call.handle->table().Write(call.handle->context(), call.table_key,
@@ -71,13 +72,20 @@ Status WriteValue(napi_env env, WriteCall& call, WriteOptions& options, uint64_t
                                     static_cast<uint32_t>(bytes), options, version);
 }
 
+// Before anything is changed.
+void Hold(WriteCall& call) { call.handle->Hold(call.table_key); }
+
 }  // namespace
 
+// Where the region has a disk, each call that may change a key takes a hold, whatever its outcome.
+//
 // set(key, value): kInTtl, kInGrace, kInCondition (0 none, 1 absent, 2 version in kInExpected), kInToken (publish),
-// kInFleet. kVersion: that of the stored value; kClears, with a fleet block: the clears of this host that it comes after.
+// kInFleet, kInTags with kInTagClock (0: that of the commit). kVersion: that of the stored value; kClears, with a fleet block: the
+// clears of this host that it comes after.
 napi_value ViewSet(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 2, &call)) return nullptr;
+  Hold(call);
   TableHandle& handle = *call.handle;
   const bool timed = ++handle.sample % TableHandle::kSampleEvery == 0;
   const uint64_t start = timed ? PreciseNs() : 0;
@@ -87,6 +95,8 @@ napi_value ViewSet(napi_env env, napi_callback_info info) {
   options.expected = static_cast<uint64_t>(handle.numbers()[mailbox::kInExpected]);
   options.lease_token = static_cast<uint64_t>(handle.numbers()[mailbox::kInToken]);
   ReadFleet(handle, &options);
+  TagBlock tags;
+  ReadTags(handle, &tags, &options);
   uint64_t version = 0;
   uint32_t clears = 0;
   if (options.has_fleet) options.clears = &clears;
@@ -102,6 +112,7 @@ napi_value ViewSet(napi_env env, napi_callback_info info) {
 napi_value ViewDelete(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
+  Hold(call);
   Status status = call.handle->table().Delete(call.handle->context(), call.table_key);
   if (status == Status::kOk) call.handle->context().Count(Counter::deletes);
   Answer(*call.handle, status);
@@ -112,6 +123,7 @@ napi_value ViewDelete(napi_env env, napi_callback_info info) {
 napi_value ViewRemove(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
+  Hold(call);
   uint64_t version = 0;
   Status status = call.handle->table().Delete(call.handle->context(), call.table_key, &version);
   call.handle->numbers()[mailbox::kVersion] = static_cast<double>(version);
@@ -124,6 +136,7 @@ napi_value ViewRemove(napi_env env, napi_callback_info info) {
 napi_value ViewTake(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
+  Hold(call);
   const auto version = static_cast<uint64_t>(call.handle->numbers()[mailbox::kInExpected]);
   Status status = call.handle->table().Take(call.handle->context(), call.table_key, version);
   if (status == Status::kOk) call.handle->context().Count(Counter::deletes);
@@ -134,6 +147,7 @@ napi_value ViewTake(napi_env env, napi_callback_info info) {
 napi_value ViewTouch(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
+  Hold(call);
   uint64_t soft, hard;
   ReadLife(*call.handle, &soft, &hard);
   call.handle->context().Count(Counter::touches);
@@ -144,12 +158,13 @@ napi_value ViewTouch(napi_env env, napi_callback_info info) {
 napi_value ViewExpire(napi_env env, napi_callback_info info) {
   WriteCall call;
   if (!Open(env, info, 1, &call)) return nullptr;
+  Hold(call);
   Answer(*call.handle, call.handle->table().Expire(call.handle->context(), call.table_key));
   return nullptr;
 }
 
 // kInLeaseMs, kInForce (bits: 1 over a fresh value, 2 heeds failures it did not wait for, 4 a permit and no load),
-// kInToken (awaited flight). kToken: granted or held by; kFlag: of a grant the failures before, of a miss 1 if a fresh
+// kInToken (awaited flight). kToken: granted or held by; kTagClock: of a grant; kFlag: of a grant the failures before, of a miss 1 if a fresh
 // value is there. A failed flight's bytes lie in the scratch buffer, kLength of them.
 napi_value ViewAcquire(napi_env env, napi_callback_info info) {
   WriteCall call;
@@ -164,6 +179,7 @@ napi_value ViewAcquire(napi_env env, napi_callback_info info) {
                                          static_cast<uint64_t>(handle.numbers()[mailbox::kInLeaseMs]), (how & 1) != 0,
                                          static_cast<uint64_t>(handle.numbers()[mailbox::kInToken]), &token, &fresh,
                                          &error, (how & 2) != 0, &failures, (how & 4) != 0);
+  if (status == Status::kOk) handle.numbers()[mailbox::kTagClock] = static_cast<double>(handle.table().TagClock());
   handle.numbers()[mailbox::kToken] = static_cast<double>(token);
   handle.words()[mailbox::kFlag] = fresh ? 1 : static_cast<int32_t>(failures);
   if (status == Status::kFlightFailed) {
@@ -208,6 +224,7 @@ napi_value ViewAbandon(napi_env env, napi_callback_info info) {
 napi_value ViewClear(napi_env env, napi_callback_info info) {
   View* view = OpenView(env, info);
   if (view == nullptr) return nullptr;
+  view->handle->LoseTrack();
   view->handle->table().ClearNamespace(view->ns);
   Answer(*view->handle, Status::kOk);
   return nullptr;

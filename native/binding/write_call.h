@@ -58,6 +58,16 @@ inline View* OpenView(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+inline void ReadTags(TableHandle& handle, TagBlock* block, WriteOptions* options) {
+  const auto count = std::min<uint32_t>(static_cast<uint32_t>(handle.words()[mailbox::kInTags]), kMaxTags);
+  if (count == 0) return;
+  options->tag_bytes = TagBlock::BytesOf(count);
+  options->tags = block;
+  block->clock = static_cast<uint64_t>(handle.numbers()[mailbox::kInTagClock]);
+  const uint32_t room = (options->tag_bytes - static_cast<uint32_t>(sizeof(block->clock))) / sizeof(uint16_t);
+  for (uint32_t i = 0; i < room; i++) block->slots[i] = static_cast<uint16_t>(handle.words()[mailbox::kMany + (i < count ? i : 0)]);
+}
+
 inline void ReadFleet(TableHandle& handle, WriteOptions* options) {
   const auto kind = static_cast<FleetInput>(handle.words()[mailbox::kInFleet]);
   options->has_fleet = kind != FleetInput::kNone;
@@ -65,6 +75,7 @@ inline void ReadFleet(TableHandle& handle, WriteOptions* options) {
   options->fleet.word = static_cast<uint64_t>(handle.numbers()[mailbox::kInFleetWord]);
   if (kind == FleetInput::kMark) options->fleet.word |= FleetBlock::kPending;
   options->fleet.doubt = static_cast<uint32_t>(handle.numbers()[mailbox::kInDoubt]);
+  options->fleet.aged = static_cast<uint32_t>(handle.numbers()[mailbox::kInAged]);
 }
 
 }  // namespace strata

@@ -3,19 +3,19 @@
 namespace strata {
 namespace {
 
-constexpr int kTries = 8;  // of a lane whose records are settled while they are looked at
+constexpr int kTries = 64;  // of a lane whose records are settled, or of a key whose writes are replaced, while they are looked at
 
 struct Search {
   const Journal& journal;
   std::string_view ns, key;
   PendingFound* out;
-  // Which records count: those that are committed, those in the hands of their writer.
+  // Which records count: those that are committed, replaced by a later one or not, those in the hands of their writer.
   bool takes_committed = true, takes_open = false;
   // Only what takes effect whatever Redis has; of all lanes but this.
   bool takes_plain_only = false;
   uint32_t passed_lane = ~0u;
   uint64_t hash = 0;
-  bool has_found = false;
+  bool has_found = false, is_superseded = false;
 
   static bool IsPlain(const JournalRecord& r) {
     const auto op = static_cast<JournalOp>(r.op);
@@ -23,11 +23,12 @@ struct Search {
   }
 
   bool Takes(uint32_t state) const {
-    if (state == static_cast<uint32_t>(RecordState::kCommitted)) return takes_committed;
+    if (state == static_cast<uint32_t>(RecordState::kCommitted) || state == static_cast<uint32_t>(RecordState::kSuperseded)) return takes_committed;
     return takes_open && (state == static_cast<uint32_t>(RecordState::kPrepared) || state == static_cast<uint32_t>(RecordState::kGivenUp));
   }
 
   bool Run() {
+    has_found = false;
     const uint32_t lanes = journal.lanes_used();
     for (uint32_t i = 0; i < lanes; i++) {
       if (i == passed_lane) continue;
@@ -59,16 +60,17 @@ struct Search {
       journal.CopyHeader(index, at, &copy);
       if (has_moved(at)) return false;
       if (!journal.IsWithinBounds(at, head, *copy)) return true;  // damage: the leader counts it
-      // SYNC(journal-state): acquire. Version and epoch of a committed record; loaded again behind it.
-      if (copy->key_hash == hash && Takes(record->state.load(kAcquire)) && (!takes_plain_only || IsPlain(*copy))) {
-        if (!Take(index, at, *copy, record)) return false;
+      if (copy->key_hash == hash && (!takes_plain_only || IsPlain(*copy))) {
+        // SYNC(journal-state): acquire. Version and epoch of a committed record, and what replaced it, are there behind it.
+        const uint32_t state = record->state.load(kAcquire);
+        if (Takes(state) && !Take(index, at, *copy, record, state)) return false;
       }
       at += copy->bytes;
     }
     return true;
   }
 
-  bool Take(uint32_t index, uint64_t at, const JournalRecord& copy, const JournalRecord* record) {
+  bool Take(uint32_t index, uint64_t at, const JournalRecord& copy, const JournalRecord* record, uint32_t state) {
     const uint64_t version = record->host_version.load(kRelaxed);
     const uint32_t ns_epoch = record->ns_epoch.load(kRelaxed);
     const size_t body = size_t{copy.ns_bytes} + copy.key_bytes + copy.value_bytes;
@@ -81,6 +83,7 @@ struct Search {
     const std::string_view own(name.data() + name.size(), copy.key_bytes);
     if (name != ns || own != key || journal.CheckOf(Mark::Make(index, at), copy, bytes.data(), body) != copy.check) return true;
     has_found = true;
+    is_superseded = state == static_cast<uint32_t>(RecordState::kSuperseded);
     *out = {Mark::Make(index, at).raw, static_cast<JournalOp>(copy.op), copy.codec, copy.condition, copy.soft_at, copy.hard_at, version, copy.source_version,
             ns_epoch, std::string(own.data() + own.size(), copy.value_bytes)};
     return true;
@@ -90,7 +93,15 @@ struct Search {
 }  // namespace
 
 bool FindPending(const Journal& journal, std::string_view ns, std::string_view key, PendingFound* out) {
-  return Search{journal, ns, key, out}.Run();
+  Search search{journal, ns, key, out};
+  uint64_t replaced = 0;
+  for (int n = 0; n < kTries && search.Run(); n++) {
+    if (!search.is_superseded) return true;
+    // What replaced it may lie in a lane that was looked at before. Seen twice without it, that one is settled.
+    if (out->mark == replaced) return false;
+    replaced = out->mark;
+  }
+  return false;
 }
 
 InTheWay FindInTheWay(const Journal& journal, std::string_view ns, std::string_view key) {

@@ -27,6 +27,7 @@ Service::~Service() {
 bool Service::JanitorRound(Table& table, ThreadContext& t) {
   table.ReapDead(t);
   table.Recount(t);
+  if (table.IsCountDue()) table.CountAnew(t);
   bool worked = table.ReclaimExpired(t);
   for (int i = 0; i < 16 && table.FreeSegments() < table.FreeTarget(); i++) {
     if (!table.ReclaimOne(t)) return false;

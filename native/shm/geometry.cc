@@ -10,6 +10,8 @@ namespace {
 constexpr double kIndexLoad = 0.6;
 constexpr double kGhostPerEntry = 1.25;
 constexpr uint64_t kEntriesPerSegment = 96;
+constexpr uint64_t kBytesPerTagSlot = 16384;
+constexpr uint64_t kMinTagSlots = 256;
 constexpr uint64_t kMaxDataBytes = uint64_t{kRecordAlign} << 32;  // reach of a 32-bit location
 
 uint64_t AlignUp(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
@@ -18,15 +20,26 @@ uint32_t ThreadSlotsFor(uint64_t memory) {
   return static_cast<uint32_t>(std::clamp<uint64_t>(memory >> 20, 64, kMaxThreadSlots));
 }
 
+uint32_t TagSlotsFor(uint64_t memory) {
+  return static_cast<uint32_t>(std::clamp<uint64_t>(std::bit_floor(memory / kBytesPerTagSlot), kMinTagSlots, kMaxTagSlots));
+}
+
+uint32_t HoldsFor(uint64_t memory) {
+  return static_cast<uint32_t>(std::clamp<uint64_t>(std::bit_floor(memory / 2048), 256, kMaxHolds));
+}
+
 Status Place(uint64_t file_bytes, uint32_t segment_shift, uint32_t average_entry_bytes, Geometry* g) {
   std::memset(static_cast<void*>(g), 0, sizeof(*g));
   g->file_bytes = file_bytes;
   g->segment_shift = segment_shift;
   g->average_entry_bytes = average_entry_bytes;
   g->thread_slots = ThreadSlotsFor(file_bytes);
+  g->tag_slots = TagSlotsFor(file_bytes);
+  g->hold_count = HoldsFor(file_bytes);
   uint64_t segment = uint64_t{1} << segment_shift;
   uint64_t fixed = kPage + g->thread_slots * (sizeof(ThreadSlot) + sizeof(ThreadStats)) +
-                   kMaxNamespaces * sizeof(NamespaceEntry) + kNamePoolBytes + kInterestStamps * 8 + 12 * kPage;
+                   kMaxNamespaces * sizeof(NamespaceEntry) + kNamePoolBytes + kInterestStamps * 8 +
+                   g->tag_slots * sizeof(TagSlot) + kMaxQuotas * sizeof(Quota) + uint64_t{g->hold_count} * 4 + 15 * kPage;
   if (file_bytes < fixed + kMinSegments * segment) return Status::kBadOptions;
   double per_entry = sizeof(RecordHeader) + average_entry_bytes + sizeof(Bucket) / (kSlotsPerBucket * kIndexLoad) + 4 * kGhostPerEntry +
                      (average_entry_bytes + 32.0) / static_cast<double>(segment) * (sizeof(Segment) + 4);
@@ -53,6 +66,9 @@ Status Place(uint64_t file_bytes, uint32_t segment_shift, uint32_t average_entry
   place(&g->namespaces_at, kMaxNamespaces * sizeof(NamespaceEntry));
   place(&g->names_at, kNamePoolBytes);
   place(&g->interest_at, kInterestStamps * 8);
+  place(&g->tags_at, g->tag_slots * sizeof(TagSlot));
+  place(&g->quotas_at, kMaxQuotas * sizeof(Quota));
+  place(&g->holds_at, uint64_t{g->hold_count} * 4);
   place(&g->buckets_at, uint64_t{g->bucket_count} * sizeof(Bucket));
   place(&g->ghost_at, uint64_t{g->ghost_count} * 4);
   place(&g->data_at, uint64_t{g->segment_count} * segment);

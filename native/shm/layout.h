@@ -1,7 +1,7 @@
 // Everything that lies in the region, drawn, with the asserts that make the drawings true.
 //
 //   header | generations | thread slots | thread stats | segments | namespaces | names | interest |
-//   buckets | ghost | data
+//   tags | quotas | holds | buckets | ghost | data
 //
 // All references are offsets or indices. LayoutFingerprint() changes with any size or constant below, is
 // part of the file's name, and is checked before a byte is trusted: builds that differ never meet.
@@ -14,7 +14,7 @@
 
 namespace strata {
 
-inline constexpr uint32_t kLayoutVersion = 5;
+inline constexpr uint32_t kLayoutVersion = 7;
 inline constexpr uint64_t kRegionMagic = 0x31304154415254'53u;  // "STRATA01"
 inline constexpr size_t kPage = 4096;
 inline constexpr size_t kLine = 64;
@@ -27,7 +27,12 @@ inline constexpr uint32_t kMaxNamespaceDepth = 8;
 inline constexpr uint32_t kMaxNamespaceBytes = 128;
 inline constexpr uint32_t kNamePoolBytes = 64u << 10;
 inline constexpr uint32_t kMaxThreadSlots = 1024;
+inline constexpr uint32_t kMaxTags = 128;          // of one record
+inline constexpr uint32_t kMaxTagSlots = 1u << 16;  // what L2 and records count in; a small region has fewer and folds them
 inline constexpr uint32_t kInterestStamps = 256;
+inline constexpr uint32_t kMaxQuotas = 256;  // the first is that of negative entries
+inline constexpr uint32_t kMaxHolds = 64u << 10;
+inline constexpr uint32_t kDiskNone = 0, kDiskWhole = 1, kDiskPartly = 2;  // whole: whoever keeps copies was told of every change
 inline constexpr uint32_t kFrequencyMax = 3;
 inline constexpr uint32_t kRecordAlign = 8;
 inline constexpr uint32_t kMinSegmentBytes = 64u << 10;
@@ -36,13 +41,15 @@ inline constexpr uint64_t kNever = 0;  // expiry field: no expiry
 
 // ---- Bucket: 128 bytes, the two lines the hardware fetches together --------------------------------
 //
-//   0    u64 intent        8    u64 max version      16   u32 frequency (2 bits a slot)   20  u32 unused
+//   0    u64 intent        8    u64 max version      16   u32 frequency (2 bits a slot)   20  u32 counted
 //   24   13 x u64 slot
 //
 //   intent  63        38 37  36 35     32 31              0
 //          │ sequence 26 │ op 2 │ slot 4 │ location 32     │
 //   slot    63     48 47     32 31                         0
 //          │ tag 16  │ seq 16  │ location 32 (0 = empty)    │
+//   counted 31    26   25    24            0
+//          │ count 6 │ open │ sequence 25 │   which count of the quotas has taken the bucket last, after which operation
 //
 // location = record offset in the data area / 8 + 1. Once idle the intent keeps slot and location, so an
 // ABA needs the same sequence, slot and location.
@@ -76,26 +83,31 @@ struct alignas(128) Bucket {
   Atomic<uint64_t> intent;
   Atomic<uint64_t> max_version;
   Atomic<uint32_t> frequency;
-  uint32_t unused;
+  Atomic<uint32_t> counted;
   Atomic<uint64_t> slots[kSlotsPerBucket];
 };
 static_assert(sizeof(Bucket) == 128 && offsetof(Bucket, slots) == 24);
 
-// ---- Record: 32-byte header, key, fleet block (not every record), value; 8-byte aligned; immutable once reachable ----
+// ---- Record: 32-byte header, key, fleet block and tag block (not every record), value; 8-byte aligned; immutable once
+// reachable ----
 //
 //   0   u32 value bytes    4  u16 key bytes   6  u8 type    7  u8 codec
-//   8   u16 namespace     10  u8 soft high   11  u8 hard high   12  u32 namespace epoch at write
-//   16  u64 version       24  u32 soft low   28  u32 hard low   32  key, then the fleet block, then value
+//   8   u16 namespace and tags   10  u8 soft high   11  u8 hard high   12  u32 namespace epoch at write
+//   16  u64 version       24  u32 soft low   28  u32 hard low   32  key, then the fleet block, the tag block, then value
 //
-//   type  7     6    4 3    0                                                              codec  7       6     0
-//        │ run │ origin │ type │     origin: what brought the record to its queue (see Origin)   │ fleet │ codec │
+//   type  7     6    4 3    0                                                              codec  7       6          5     0
+//        │ run │ origin │ type │     origin: what brought the record to its queue (see Origin)   │ fleet │ negative │ codec │
+//
+//   namespace and tags  15         10 9          0
+//                      │ tag words 6 │ namespace 10 │     words of 8 bytes of the tag block; 0 = the record has none
 //
 // soft and hard are milliseconds since the region's start in 40 bits, 0 = never. A run's head has kRunFlag
 // in type, and its value area starts with RunHead and the part list. A record of a cache with L2 has kFleetFlag in
-// codec, and 16 bytes of FleetBlock behind the key. Value bytes counts the user's bytes in either case.
+// codec, and 16 bytes of FleetBlock behind the key. Value bytes counts the user's bytes in any case.
 enum class RecordType : uint8_t { kNone = 0, kValue = 1, kLease = 2, kError = 3 };
 inline constexpr uint8_t kRunFlag = 0x80;
 inline constexpr uint8_t kFleetFlag = 0x80;
+inline constexpr uint8_t kNegativeFlag = 0x40;  // the value says that there is none
 
 // The class by which a record came to the main queue; admission to main is learned per class (table/admission.cc).
 enum class Origin : uint8_t {
@@ -132,13 +144,25 @@ static_assert(sizeof(RecordHeader) == 32 && offsetof(RecordHeader, version) == 1
 struct FleetBlock {
   uint64_t word;
   uint32_t doubt;
-  uint32_t spare;
+  uint32_t aged;  // how old the value was when it came to this host, in hundredths of a second
 
   static constexpr uint64_t kPending = uint64_t{1} << 63;
   bool is_pending() const { return (word & kPending) != 0; }
   uint64_t mark() const { return word & ~kPending; }  // of a pending one
 };
 static_assert(sizeof(FleetBlock) == 16);
+
+// What a record with tags is judged by: usable while no slot of its tags was cleared after `clock`. Behind the fleet block,
+// so not aligned; the last word's unused slots repeat the first tag.
+//
+//   0  u64 clock        8  u16 slot of each tag
+struct TagBlock {
+  uint64_t clock;
+  uint16_t slots[kMaxTags];
+
+  static constexpr uint32_t BytesOf(uint32_t tags) { return tags == 0 ? 0 : 8 + (tags + 3) / 4 * 8; }
+};
+static_assert(sizeof(TagBlock) == TagBlock::BytesOf(kMaxTags) && sizeof(TagBlock) / 8 < 64);
 
 // Payload of a lease and the start of the payload of an error.
 struct LeaseBody {
@@ -200,7 +224,7 @@ static_assert(sizeof(Segment) == 64);
 struct alignas(128) ThreadSlot {
   Atomic<uint64_t> state;        // {incarnation 32, is_registered 32}; written by the holder of the slot's file lock
   Atomic<uint32_t> pid;          // for people; liveness is the file lock
-  Atomic<uint32_t> bucket_hint;  // bucket + 1 of the operation under way
+  Atomic<uint32_t> bucket_hint;  // bucket + 1 of the operation under way, 0 = none
   Atomic<uint64_t> lease_counter;
 };
 static_assert(sizeof(ThreadSlot) == 128);
@@ -211,7 +235,7 @@ static_assert(sizeof(ThreadSlot) == 128);
   X(evictions_no_room) X(expirations) X(loads) X(lease_busy) X(lease_takeovers) X(publishes)        \
   X(publishes_lost) X(load_errors) X(helps) X(read_retries) X(read_exhausted) X(reclaims)           \
   X(compactions) X(copies) X(inline_reclaims) X(runs_stored) X(runs_freed) X(reaped) X(ghost_hits)  \
-  X(doubtful) X(invalidations) X(revalidations)
+  X(doubtful) X(invalidations) X(revalidations) X(evictions_quota)
 
 enum class Counter : uint32_t {
 #define X(name) name,
@@ -239,9 +263,47 @@ struct NamespaceEntry {
   Atomic<uint32_t> epoch;
   Atomic<uint32_t> fleet_epoch;  // clears of the whole fleet, as L2 counts them
   Atomic<uint32_t> clears;       // clears of this host, without the flushes that `epoch` counts as well
-  uint32_t unused[3];            // no entry on two lines
+  Atomic<uint32_t> quota;        // index of its quota, 0 = none
+  uint32_t unused[2];            // no entry on two lines
 };
 static_assert(sizeof(NamespaceEntry) == 32);
+
+// ---- Tags: what the tags of a slot were cleared at last ---------------------------------------------
+//
+// `cleared` is in the region's tag clock, `fleet` in the sequence of L2's control partition. By kind: TagClear.
+enum class TagClear : uint32_t { kDelete = 0, kExpire = 1 };
+struct TagSlot {
+  Atomic<uint64_t> cleared[2];
+  Atomic<uint64_t> fleet[2];
+};
+static_assert(sizeof(TagSlot) == 32);
+
+// ---- Quotas: the bytes of the entries of a namespace and of those below it -------------------------
+//
+// Filled in order, by one CAS of `ns` each; the first is that of negative entries and of the errors of loads. What counts is
+// the record without its padding. `bytes` by count modulo 4: see table/quotas.cc.
+struct alignas(kLine) Quota {
+  Atomic<uint64_t> limit;  // 0 = none; of the first: a share of the data
+  Atomic<uint64_t> bytes[4];
+  Atomic<uint32_t> ns;     // + 1; 0 = free
+  Atomic<uint32_t> hand;   // bucket at which the next look for something to evict begins
+  uint32_t unused[4];
+};
+static_assert(sizeof(Quota) == 64);
+inline constexpr uint64_t kNoLimit = ~uint64_t{0};
+
+// Which counts there are.
+//
+//   63        34 33      32       31          16 15           0
+//   │ unused    │ used  │ wanted │ begun last 16 │ complete 16 │     they differ: a count is under way, or was given up
+struct CountWord {
+  uint64_t raw;
+  static constexpr uint64_t kWanted = uint64_t{1} << 32, kUsed = uint64_t{1} << 33;  // used: a namespace has a quota
+  uint16_t complete() const { return static_cast<uint16_t>(raw); }
+  uint16_t begun() const { return static_cast<uint16_t>(raw >> 16); }
+  bool is_used() const { return (raw & kUsed) != 0; }
+  bool is_due() const { return (raw & kWanted) != 0 || begun() != complete(); }
+};
 
 // ---- Header ------------------------------------------------------------------------------------
 struct Geometry {
@@ -252,8 +314,10 @@ struct Geometry {
   uint32_t thread_slots;
   uint32_t ghost_count;  // 4-byte ghost entries, a multiple of 4; 1.25 x the expected records
   uint32_t average_entry_bytes;
+  uint32_t tag_slots;    // a power of two
+  uint32_t hold_count;   // a power of two
   uint64_t generations_at, threads_at, stats_at, segments_at, namespaces_at, names_at, interest_at,
-      buckets_at, ghost_at, data_at;
+      tags_at, quotas_at, holds_at, buckets_at, ghost_at, data_at;
 };
 
 struct alignas(kPage) RegionHeader {
@@ -265,7 +329,7 @@ struct alignas(kPage) RegionHeader {
   uint64_t boot_id_hash;
   uint64_t time_namespace;
   uint64_t start_monotonic_ms;
-  uint64_t version_base;  // wall clock of creation in microseconds: only a floor, never an order
+  uint64_t version_base;  // wall clock of creation in microseconds: a floor, never an order
 
   alignas(kLine) Atomic<uint64_t> seal_sequence;
   alignas(kLine) Atomic<uint32_t> lease_wake;     // futex: a lease somebody waits for has ended
@@ -276,6 +340,11 @@ struct alignas(kPage) RegionHeader {
   Atomic<uint32_t> segment_records;               // records per segment, 24.8 fixed point, running mean of reclaims
   alignas(kLine) Atomic<uint32_t> admission[kAdmissionClasses];  // 16.16 fixed point, 65536 = always
   alignas(kLine) Atomic<uint32_t> doubt;          // read by every read of a record with a fleet block; never 0
+  alignas(kLine) Atomic<uint64_t> tag_clock;      // rises with each clear of a tag; begins at the wall clock's microseconds
+  alignas(kLine) Atomic<uint64_t> count;          // CountWord
+  alignas(kLine) Atomic<uint32_t> has_disk;       // above 0: changes of keys take holds, since copies of entries may lie on a disk (kDisk...)
+  Atomic<uint32_t> disk_generation;               // which of its files is the one in use; 0 = none yet
+  Atomic<uint32_t> spilling;                      // names the write of copies under way; 0 = none
 };
 static_assert(sizeof(RegionHeader) == kPage);
 
@@ -294,14 +363,17 @@ constexpr uint64_t LayoutFingerprint() {
                          sizeof(Bucket), sizeof(RecordHeader), sizeof(Segment), sizeof(ThreadSlot), sizeof(ThreadStats),
                          sizeof(NamespaceEntry), size_t{kSlotsPerBucket}, size_t{kMaxKeyBytes}, size_t{kMaxValueBytes},
                          size_t{kMaxNamespaces}, size_t{kNamePoolBytes}, size_t{kInterestStamps}, size_t{kRecordAlign},
-                         sizeof(FleetBlock), offsetof(RegionHeader, doubt), size_t{kJournalLayout}}) {
+                         sizeof(FleetBlock), offsetof(RegionHeader, doubt), sizeof(TagSlot), sizeof(TagBlock),
+                         offsetof(RegionHeader, tag_clock), offsetof(RegionHeader, count), offsetof(RegionHeader, has_disk), sizeof(Quota),
+                         size_t{kMaxQuotas}, size_t{kMaxHolds}, size_t{kJournalLayout}}) {
     hash = FingerprintStep(hash, value);
   }
   return hash;
 }
 
-// File locks lie far behind the content: byte kLockJanitor, then one byte per thread slot.
+// File locks lie far behind the content: bytes kLockJanitor and kLockCount, then one byte per thread slot.
 inline constexpr uint64_t kLockJanitor = uint64_t{1} << 40;
+inline constexpr uint64_t kLockCount = kLockJanitor + 1;
 inline constexpr uint64_t kLockThreads = kLockJanitor + 16;
 
 }  // namespace strata

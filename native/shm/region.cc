@@ -14,7 +14,7 @@ struct Secrets {
   uint64_t hash_seed, region_id;
 };
 
-void Initialise(RegionHeader* h, const Geometry& geometry, const Secrets& secrets) {
+void Initialise(RegionHeader* h, const Geometry& geometry, const Secrets& secrets, bool has_disk) {
   h->layout_fingerprint = LayoutFingerprint();
   h->geometry = geometry;
   h->hash_seed = secrets.hash_seed;
@@ -25,6 +25,8 @@ void Initialise(RegionHeader* h, const Geometry& geometry, const Secrets& secret
   h->version_base = WallMicroseconds();
   h->free_segments.store(geometry.segment_count, kRelaxed);
   h->doubt.store(1, kRelaxed);
+  h->tag_clock.store(h->version_base, kRelaxed);
+  h->has_disk.store(has_disk ? kDiskWhole : kDiskNone, kRelaxed);
   for (uint32_t c = 0; c < kAdmissionClasses; c++) h->admission[c].store(c == 0 ? 65536 / 32 : 65536, kRelaxed);
   // SYNC(region-ready): release. Everything above is there for whoever reads the magic.
   h->magic.store(kRegionMagic, kRelease);
@@ -43,7 +45,7 @@ bool Fill(int fd, const std::string& dir, const RegionOptions& options, RegionEr
   if (!RandomBytes(&secrets, sizeof(secrets), error)) return false;
   if (!AllocateFile(fd, dir, "region", geometry.file_bytes, error)) return false;
   return WriteStart(fd, dir, sizeof(RegionHeader), [&](void* at) {
-    Initialise(static_cast<RegionHeader*>(at), geometry, secrets);
+    Initialise(static_cast<RegionHeader*>(at), geometry, secrets, options.has_disk);
   }, error);
 }
 

@@ -43,6 +43,9 @@ class Region {
   NamespaceEntry* namespaces() const { return At<NamespaceEntry>(geometry_.namespaces_at); }
   uint8_t* names() const { return At<uint8_t>(geometry_.names_at); }
   Atomic<uint64_t>* interest() const { return At<Atomic<uint64_t>>(geometry_.interest_at); }
+  TagSlot* tags() const { return At<TagSlot>(geometry_.tags_at); }
+  Quota* quotas() const { return At<Quota>(geometry_.quotas_at); }
+  Atomic<uint32_t>* holds() const { return At<Atomic<uint32_t>>(geometry_.holds_at); }
   Bucket* buckets() const { return At<Bucket>(geometry_.buckets_at); }
   Atomic<uint32_t>* ghost() const { return At<Atomic<uint32_t>>(geometry_.ghost_at); }
   uint8_t* data() const { return At<uint8_t>(geometry_.data_at); }

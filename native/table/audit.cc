@@ -17,6 +17,7 @@ AuditReport Table::Audit(ThreadContext& t) {
     if (report.violations.size() < 50) report.violations.push_back(what);
   };
   std::vector<uint64_t> live(g_.segment_count, 0);
+  std::vector<uint64_t> charged(kMaxQuotas, 0);
   std::set<std::pair<uint32_t, uint32_t>> listed;  // {segment, generation} of parts of published runs
   for (uint32_t b = 0; b < g_.bucket_count; b++) {
     Bucket& bucket = buckets_[b];
@@ -59,6 +60,7 @@ AuditReport Table::Audit(ThreadContext& t) {
       else if (header.type == RecordType::kError) report.errors_records++;
       else broken(At("record of unknown type in segment", place.segment));
       live[place.segment] += bytes;
+      Charge(header, charged.data());
       report.live_bytes += is_value ? header.before_value() + header.value_bytes : 0;
       if (!header.is_run) continue;
       if (header.before_value() + sizeof(RunHead) > place.room) {
@@ -66,7 +68,7 @@ AuditReport Table::Audit(ThreadContext& t) {
         continue;
       }
       RunHead run;
-      const uint8_t* payload = place.key() + header.key_bytes + header.fleet_bytes;
+      const uint8_t* payload = place.value(header);
       CopyShared(&run, payload, sizeof(run));
       for (uint32_t p = 0; p < run.part_count && p < place.room / sizeof(RunPart); p++) {
         RunPart part;
@@ -78,6 +80,10 @@ AuditReport Table::Audit(ThreadContext& t) {
         }
       }
     }
+  }
+  for (uint32_t q = 0; q < kMaxQuotas && !IsCountDue(); q++) {
+    if (BytesOf(q) == charged[q]) continue;
+    broken("quota " + std::to_string(q) + " counts " + std::to_string(BytesOf(q)) + " bytes, there are " + std::to_string(charged[q]));
   }
   for (uint32_t i = 0; i < g_.segment_count; i++) {
     Segment& segment = segments_[i];

@@ -87,7 +87,7 @@ void Table::SetFrequency(Bucket& bucket, int slot, uint32_t value) {
   } while (word != next && !bucket.frequency.compare_exchange_weak(word, next, kRelaxed, kRelaxed));
 }
 
-// The slot a full bucket gives up: unusable entries first, then the least used, then small's, then the oldest.
+// The slot a full bucket gives up: unusable entries first, then negative ones and errors, then the least used, then small's, then the oldest.
 // Live leases are given up last.
 int Table::ChooseSlotVictim(const Bucket& bucket, const Scan& scan, uint64_t now) const {
   int best = scan.key.value_slot == 0 ? 1 : 0;
@@ -98,8 +98,9 @@ int Table::ChooseSlotVictim(const Bucket& bucket, const Scan& scan, uint64_t now
     uint64_t rank = 0;
     if (Locate(scan.words[i].location(), &place)) {
       HeaderCopy header = LoadHeader(place.header);
-      bool usable = IsUsable(header, EpochOf(header.ns), now);
-      uint64_t heat = !usable ? 0 : header.type == RecordType::kLease ? 5 : 1 + FrequencyOf(bucket, i);
+      bool usable = IsUsable(place, header, EpochOf(header.ns), now);
+      const bool is_lean = header.is_negative || header.type == RecordType::kError;
+      uint64_t heat = !usable ? 0 : is_lean ? 1 : header.type == RecordType::kLease ? 6 : 2 + FrequencyOf(bucket, i);
       const Segment& segment = segments_[place.segment];
       uint64_t in_main = SegmentWord{segment.state.load(kRelaxed)}.queue() == Queue::kMain ? 1 : 0;
       uint64_t age = segment.seal_sequence.load(kRelaxed) & ((uint64_t{1} << 56) - 1);

@@ -14,7 +14,7 @@ uint64_t Table::NextToken(ThreadContext& t) {
 // Live: nobody may take it over, and its holder may still publish.
 bool Table::IsLeaseLive(ThreadContext& t, const Scan& scan, uint32_t epoch, uint64_t now) {
   const KeyState& k = scan.key;
-  if (k.lease_slot < 0 || k.lease.type != RecordType::kLease || !IsUsable(k.lease, epoch, now)) return false;
+  if (k.lease_slot < 0 || k.lease.type != RecordType::kLease || !HasLife(k.lease, epoch, now)) return false;
   bool unchanged = k.value_slot >= 0 ? k.value.version == k.lease_body.granted_over : k.lease_body.granted_over == 0;
   if (!unchanged) return false;
   auto slot = static_cast<uint32_t>(k.lease_body.token >> 43);
@@ -53,8 +53,9 @@ Status Table::Acquire(ThreadContext& t, const Key& key, uint64_t lease_ms, bool 
     const KeyState& k = scan.key;
     now = PreciseNowMs(t);
     took_over = false;
-    const bool usable = k.value_slot >= 0 && IsUsable(k.value, epoch, now);
-    if (usable && !force && (k.value.soft_ms == kNever || now < k.value.soft_ms) &&
+    const TagState tags = k.value_slot >= 0 ? TagsOf(k.value_place, k.value) : TagState::kCurrent;
+    const bool usable = k.value_slot >= 0 && HasLife(k.value, epoch, now) && tags != TagState::kGone;
+    if (usable && !force && tags == TagState::kCurrent && (k.value.soft_ms == kNever || now < k.value.soft_ms) &&
         !IsDoubtful(k.value_place, k.value)) {
       *fresh = true;
       status = Status::kMiss;
@@ -163,7 +164,9 @@ Status Table::Fail(ThreadContext& t, const Key& key, uint64_t token, const uint8
   Outcome outcome = BucketOp(t, HashRange(key.hash, g_.bucket_count), &key, place.location, decide);
   if (outcome.decision.act != Act::kPut) RollBackRecord(t, Queue::kLease, place);
   NotifyLeaseEnd(key);
-  return outcome.decision.act == Act::kPut ? Status::kOk : Status::kLeaseLost;
+  if (outcome.decision.act != Act::kPut) return Status::kLeaseLost;
+  KeepQuotas(t, key, place, header);
+  return Status::kOk;
 }
 
 void Table::NotifyLeaseEnd(const Key& key) {

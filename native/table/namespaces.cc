@@ -52,6 +52,18 @@ Status Table::NamespaceId(const std::string& name, uint32_t parent, uint32_t* id
   return Status::kNamespaceLimit;
 }
 
+bool Table::NamespaceName(uint32_t id, std::string* name, uint32_t* parent) const {
+  if (id == 0 || id >= kMaxNamespaces) return false;
+  const uint64_t word = region_->namespaces()[id].word.load(kAcquire);  // SYNC(namespace)
+  const auto length = static_cast<uint32_t>(word >> 48);
+  const uint32_t at = static_cast<uint32_t>(word) - 1;
+  if (word == 0 || length > kMaxNamespaceBytes || at > kNamePoolBytes - length) return false;
+  name->resize(length);
+  CopyShared(name->data(), region_->names() + at, length);
+  *parent = static_cast<uint32_t>(word >> 32) & 0xffff;
+  return true;
+}
+
 template <class Part>
 uint32_t Table::SumToRoot(uint32_t ns, const Part& part) const {
   const NamespaceEntry* entries = region_->namespaces();
@@ -84,10 +96,23 @@ void Table::SetFleetEpoch(uint32_t ns, uint32_t epoch) {
   WakeAllWaiters();
 }
 
+void Table::AdvanceFleetEpoch(uint32_t ns, uint32_t epoch) {
+  auto& word = region_->namespaces()[ns % kMaxNamespaces].fleet_epoch;
+  uint32_t seen = word.load(kRelaxed);
+  do {
+    if (static_cast<int32_t>(epoch - seen) <= 0) return;
+  } while (!word.compare_exchange_weak(seen, epoch, kAcqRel, kRelaxed));  // SYNC(epoch): as SetFleetEpoch
+  WakeAllWaiters();
+}
+
 void Table::ResetFleetEpochs(uint32_t root) {
   // The root first: from then on no sum is one that was there before.
   region_->namespaces()[0].fleet_epoch.store(root, kRelease);  // SYNC(epoch)
   for (uint32_t ns = 1; ns < kMaxNamespaces; ns++) region_->namespaces()[ns].fleet_epoch.store(0, kRelease);  // SYNC(epoch)
+  // Its sequence may begin anew, too. What was judged by the old one has ended with the root's epoch.
+  for (uint32_t i = 0; i <= tag_mask_; i++) {
+    for (auto& word : tags_[i].fleet) word.store(0, kRelease);  // SYNC(tag)
+  }
   WakeAllWaiters();
 }
 

@@ -43,8 +43,10 @@ Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume con
         const uint64_t now = has_life ? NowMs(t) : 0;
         hit.now = now;
         hit.is_stale = hit.header.soft_ms != kNever && now >= hit.header.soft_ms;
-        if (!IsUsable(hit.header, EpochOf(key.ns), now)) {  // the epoch after the slot: see docs/concurrency.md
+        if (!HasLife(hit.header, EpochOf(key.ns), now)) {  // the epoch after the slot: see docs/concurrency.md
           status = Status::kMiss;
+        } else if (hit.header.tag_bytes != 0 && !HasTags(&hit)) [[unlikely]] {
+          status = Status::kMiss;  // the tags after the slot, as the epoch
         } else if (hit.header.fleet_bytes != 0 && LoadDoubt(&hit) && (flags & kReadDoubtToo) == 0) [[unlikely]] {
           status = Status::kDoubtful;
         } else if (hit.is_stale && (flags & kReadStaleToo) == 0) {

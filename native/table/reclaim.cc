@@ -174,7 +174,7 @@ void Table::ReclaimRecord(ThreadContext& t, const Walked& walked, const Victim& 
   BucketOp(t, bucket_index, nullptr, 0, find);
   if (slot < 0) return;
 
-  const bool usable = IsUsable(header, EpochOf(header.ns), NowMs(t));
+  const bool usable = IsUsable(place, header, EpochOf(header.ns), NowMs(t));
   const bool is_value = header.type == RecordType::kValue;
   const Queue queue = victim.word.queue();
   const bool worthy = !is_value || victim.keep_all || (usable && IsWorthy(t, queue, header.origin, frequency));
@@ -235,7 +235,7 @@ bool Table::ReclaimRunHead(ThreadContext& t, const Victim& victim, SegmentWord m
   if (header.key_bytes > kMaxKeyBytes) return false;
   Key key = MakeKey(header.ns, place.key(), header.key_bytes);
   const uint32_t bucket_index = HashRange(key.hash, g_.bucket_count);
-  const bool usable = IsUsable(header, EpochOf(header.ns), NowMs(t));
+  const bool usable = IsUsable(place, header, EpochOf(header.ns), NowMs(t));
   const Queue queue = victim.word.queue();
   bool keep = false, found = false;
   uint32_t frequency = 0;

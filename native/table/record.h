@@ -14,8 +14,9 @@ struct Key {
 
 inline constexpr uint32_t kHeaderBytes = sizeof(RecordHeader);
 
-constexpr uint32_t RecordBytes(uint32_t key_bytes, uint32_t payload_bytes, uint32_t fleet_bytes = 0) {
-  return (kHeaderBytes + key_bytes + fleet_bytes + payload_bytes + kRecordAlign - 1) / kRecordAlign * kRecordAlign;
+// `block_bytes`: of the fleet and the tag block.
+constexpr uint32_t RecordBytes(uint32_t key_bytes, uint32_t payload_bytes, uint32_t block_bytes = 0) {
+  return (kHeaderBytes + key_bytes + block_bytes + payload_bytes + kRecordAlign - 1) / kRecordAlign * kRecordAlign;
 }
 
 // A header copied out of shared memory, so that every check and use sees the same values.
@@ -26,16 +27,22 @@ struct HeaderCopy {
   bool is_run;
   Origin origin;
   uint8_t codec;
+  bool is_negative;      // the value says that there is none
   uint32_t fleet_bytes;  // of the block behind the key: 16, or 0 if the record has none
+  uint32_t tag_bytes;    // of the block behind that; 0 if the record has none
   uint32_t ns;
   uint32_t epoch;
   uint64_t version;
   uint64_t soft_ms;
   uint64_t hard_ms;
 
-  uint32_t before_value() const { return kHeaderBytes + key_bytes + fleet_bytes; }
+  uint32_t before_tags() const { return kHeaderBytes + key_bytes + fleet_bytes; }
+  uint32_t before_value() const { return before_tags() + tag_bytes; }
+  // Without its padding; of a run the value alone, not how it is spread.
+  uint64_t content_bytes() const { return uint64_t{before_value()} + value_bytes; }
 };
 static_assert(kFleetFlag >> 3 == sizeof(FleetBlock));  // the flag is the block's size, shifted
+static_assert(kMaxNamespaces == 1 << 10);              // what the number of tag words leaves of its field
 
 inline HeaderCopy LoadHeader(const RecordHeader* h) {
   HeaderCopy copy;
@@ -46,9 +53,12 @@ inline HeaderCopy LoadHeader(const RecordHeader* h) {
   copy.origin = static_cast<Origin>((type >> 4) & 7);
   copy.is_run = (type & kRunFlag) != 0;
   const uint8_t codec = LoadField(h->codec);
-  copy.codec = codec & static_cast<uint8_t>(~kFleetFlag);
+  copy.codec = codec & static_cast<uint8_t>(~(kFleetFlag | kNegativeFlag));
+  copy.is_negative = (codec & kNegativeFlag) != 0;
   copy.fleet_bytes = (codec & kFleetFlag) >> 3;
-  copy.ns = LoadField(h->ns);
+  const uint16_t ns = LoadField(h->ns);
+  copy.ns = ns & (kMaxNamespaces - 1);
+  copy.tag_bytes = uint32_t{ns} >> 10 << 3;
   copy.epoch = LoadField(h->epoch);
   copy.version = LoadField(h->version);
   copy.soft_ms = uint64_t{LoadField(h->soft_high)} << 32 | LoadField(h->soft_low);
@@ -61,8 +71,8 @@ inline void StoreHeader(RecordHeader* h, const HeaderCopy& from) {
   StoreField(h->key_bytes, static_cast<uint16_t>(from.key_bytes));
   StoreField(h->type, static_cast<uint8_t>(static_cast<uint8_t>(from.type) | static_cast<uint8_t>(from.origin) << 4 |
                                            (from.is_run ? kRunFlag : 0)));
-  StoreField(h->codec, static_cast<uint8_t>(from.codec | (from.fleet_bytes != 0 ? kFleetFlag : 0)));
-  StoreField(h->ns, static_cast<uint16_t>(from.ns));
+  StoreField(h->codec, static_cast<uint8_t>(from.codec | (from.is_negative ? kNegativeFlag : 0) | (from.fleet_bytes != 0 ? kFleetFlag : 0)));
+  StoreField(h->ns, static_cast<uint16_t>(from.tag_bytes >> 3 << 10 | from.ns));
   StoreField(h->soft_high, static_cast<uint8_t>(from.soft_ms >> 32));
   StoreField(h->hard_high, static_cast<uint8_t>(from.hard_ms >> 32));
   StoreField(h->epoch, from.epoch);
@@ -84,6 +94,8 @@ struct RecordPlace {
   uint32_t room = 0;  // bytes from the record's start to the end of its segment
 
   uint8_t* key() const { return reinterpret_cast<uint8_t*>(header) + kHeaderBytes; }
+  uint8_t* tags(const HeaderCopy& h) const { return reinterpret_cast<uint8_t*>(header) + h.before_tags(); }
+  uint8_t* value(const HeaderCopy& h) const { return reinterpret_cast<uint8_t*>(header) + h.before_value(); }
 };
 
 // The fleet block of a record that has one; false if its lengths leave the segment.

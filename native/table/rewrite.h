@@ -10,10 +10,13 @@ namespace strata {
 template <class Change>
 Status Table::Rewrite(ThreadContext& t, const Key& key, bool keep_version, Change change) {
   std::unique_ptr<uint8_t[]> copy;
+  TagBlock tags;
   for (;;) {
     Hit seen{};
     auto take = [&](const Hit& hit) {
       seen = hit;
+      if (hit.header.tag_bytes > sizeof(tags) || hit.header.before_value() > hit.place.room) return false;
+      CopyShared(&tags, hit.place.tags(hit.header), hit.header.tag_bytes);
       if (hit.header.value_bytes > kMaxValueBytes) return false;
       copy = std::make_unique<uint8_t[]>(hit.header.value_bytes + 1);
       return CopyValue(hit, copy.get());
@@ -21,10 +24,14 @@ Status Table::Rewrite(ThreadContext& t, const Key& key, bool keep_version, Chang
     if (Read(t, key, kReadStaleToo | kReadQuiet | kReadDoubtToo, take) != Status::kOk) return Status::kMiss;
     WriteOptions options;
     options.codec = seen.header.codec;
+    options.is_negative = seen.header.is_negative;
     options.soft_ms = seen.header.soft_ms;
     options.hard_ms = seen.header.hard_ms;
     options.has_fleet = seen.header.fleet_bytes != 0;
     options.fleet = seen.fleet;
+    // With the clock it has: a new life makes nothing of what its tags have lost.
+    options.tags = &tags;
+    options.tag_bytes = seen.header.tag_bytes;
     if (!change(static_cast<const Hit&>(seen), &options)) return Status::kMiss;
     options.condition = Condition::kLocation;
     options.expected = seen.place.location;

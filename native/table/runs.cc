@@ -21,7 +21,7 @@ uint32_t HeadPayload(uint32_t parts) {
 Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, uint32_t bytes,
                        const WriteOptions& options, uint64_t* version) {
   uint32_t parts = 0;
-  const uint32_t list_start = kHeaderBytes + key.size + options.fleet_bytes();
+  const uint32_t list_start = kHeaderBytes + key.size + options.block_bytes();
   while (uint64_t{parts} * segment_bytes_ + (segment_bytes_ - list_start - HeadPayload(parts)) < bytes) {
     parts++;
     if (parts > kMaxParts || list_start + HeadPayload(parts) >= segment_bytes_) return Status::kTooLarge;
@@ -64,7 +64,9 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
   header.is_run = true;
   header.origin = start.origin;
   header.codec = options.codec;
+  header.is_negative = options.is_negative;
   header.fleet_bytes = options.fleet_bytes();
+  header.tag_bytes = options.tag_bytes;
   header.ns = key.ns;
   header.epoch = EpochOf(key.ns);
   header.soft_ms = options.soft_ms;
@@ -74,7 +76,8 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
   StoreHeader(place.header, header);
   CopyShared(place.key(), key.bytes, key.size);
   if (options.has_fleet) CopyShared(place.key() + key.size, &options.fleet, sizeof(FleetBlock));
-  uint8_t* payload = place.key() + key.size + header.fleet_bytes;
+  if (options.tag_bytes != 0) CopyShared(place.tags(header), options.tags, options.tag_bytes);
+  uint8_t* payload = place.value(header);
   RunHead head{parts, head_bytes};
   CopyShared(payload, &head, sizeof(head));
   for (uint32_t p = 0; p < parts; p++) {
@@ -105,7 +108,7 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
   if (!IsRunSegmentReferenced(t, taken[0])) {
     for (uint32_t segment : taken) FreeRunSegment(t, segment, nullptr, false);
   }
-  return Status::kOk;
+  return KeepQuotas(t, key, place, header);
 }
 
 bool Table::CopyValue(const Hit& hit, uint8_t* to) const {
@@ -143,7 +146,7 @@ bool Table::RunLists(const RecordPlace& head, const HeaderCopy& header, uint32_t
   if (!header.is_run || header.key_bytes > kMaxKeyBytes) return false;
   const uint32_t before = header.before_value() + static_cast<uint32_t>(sizeof(RunHead));
   if (before > head.room) return false;
-  const uint8_t* payload = head.key() + header.key_bytes + header.fleet_bytes;
+  const uint8_t* payload = head.value(header);
   RunHead run;
   CopyShared(&run, payload, sizeof(run));
   if (run.part_count > (head.room - before) / sizeof(RunPart)) return false;
@@ -203,7 +206,7 @@ void Table::FreeRun(ThreadContext& t, const RecordPlace& head, uint32_t head_gen
   std::vector<RunPart> parts;
   const uint32_t before = header.before_value() + static_cast<uint32_t>(sizeof(RunHead));
   if (header.is_run && before <= head.room) {
-    const uint8_t* payload = head.key() + header.key_bytes + header.fleet_bytes;
+    const uint8_t* payload = head.value(header);
     RunHead run;
     CopyShared(&run, payload, sizeof(run));
     uint32_t count = std::min<uint32_t>({run.part_count, kMaxParts, (head.room - before) / static_cast<uint32_t>(sizeof(RunPart))});

@@ -46,19 +46,29 @@ class Table {
   uint64_t PreciseNowMs(const ThreadContext& t) const {
     return PreciseNs() / 1000000 - start_ms_ + static_cast<uint64_t>(t.clock_offset_ms);
   }
+  // The next version of a record is above it. Versions begin at the wall clock of the region's creation and keep up with the
+  // time since, in microseconds, so that a version tells when its record was written: a bucket with more than a write per
+  // microsecond is ahead for a while. Records that were written with a version of the caller's tell nothing.
+  uint64_t VersionFloor(const ThreadContext& t) const { return version_base_ + NowMs(t) * 1000; }
+  uint64_t AgeMs(uint64_t version, uint64_t now_ms) const {
+    const uint64_t written_ms = version > version_base_ ? (version - version_base_) / 1000 : 0;
+    return now_ms > written_ms ? now_ms - written_ms : 0;
+  }
   void Prefetch(const Key& key) const {
     const Bucket* bucket = &buckets_[HashRange(key.hash, g_.bucket_count)];
     __builtin_prefetch(bucket);
     __builtin_prefetch(reinterpret_cast<const uint8_t*>(bucket) + 64);
   }
+  // Of a record: larger ones are fetched by the processor itself once their reading has begun.
+  static constexpr uint32_t kPrefetchedLines = 4;
   // Fetches the record of the first slot with the key's tag; call after the bucket's line has come.
   void PrefetchRecord(const Key& key) const {
     for (const auto& slot : buckets_[HashRange(key.hash, g_.bucket_count)].slots) {
       SlotWord word{slot.load(kRelaxed)};  // a hint: nothing is decided on it
       RecordPlace place;
       if (word.tag() != HashTag(key.hash) || !Locate(word.location(), &place)) continue;
-      __builtin_prefetch(place.header);
-      __builtin_prefetch(reinterpret_cast<const uint8_t*>(place.header) + 64);
+      const auto* record = reinterpret_cast<const uint8_t*>(place.header);
+      for (uint32_t line = 0; line < kPrefetchedLines; line++) __builtin_prefetch(record + line * kLine);
       return;
     }
   }
@@ -72,7 +82,7 @@ class Table {
   bool Revalidate(uint32_t slot_id, uint32_t location, uint32_t generation);
 
   // ---- writing (write.cc)
-  // `options` must be those of the commit as far as the fleet block goes.
+  // `options` must be those of the commit as far as the fleet and the tag block go.
   bool BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capacity, const WriteOptions& options,
                   PendingWrite* write);
   Status CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write, uint32_t payload_bytes,
@@ -103,6 +113,25 @@ class Table {
   uint32_t Doubt() const { return region_->header().doubt.load(kAcquire); }  // SYNC(doubt)
   uint32_t RaiseDoubt();
 
+  // ---- copies on a disk (copies.cc)
+  // From now on changes of keys, in all processes, take holds. Never taken back in the region's life.
+  void UseDisk();
+  // A change that nobody is told of who keeps copies.
+  void LoseTrack() { region_->header().has_disk.store(kDiskPartly, kRelaxed); }
+  uint32_t DiskState() const { return region_->header().has_disk.load(kRelaxed); }
+  bool HasDisk() const { return region_->header().has_disk.load(kRelaxed) != 0; }
+  // The copies of the key, and of its neighbours by hash, may be outdated until the hold is released. Holds add up.
+  void Hold(const Key& key);
+  void Release(const Key& key);
+  bool IsHeld(const Key& key) const;
+  // Brackets the reading of entries for a write of copies, and the write. What has changed before IsSpilling said no is
+  // read by no write that it did not see; such a write, once ended, is complete on the disk.
+  void BeginSpill(uint32_t name);
+  void EndSpill(uint32_t name);
+  bool IsSpilling() const;
+  // How often the entry of a read that is not yet over was used, 0 to 3.
+  uint32_t FrequencyAt(uint32_t slot_id) const { return FrequencyOf(buckets_[slot_id / kSlotsPerBucket], static_cast<int>(slot_id % kSlotsPerBucket)); }
+
   uint32_t max_inline_record() const { return segment_bytes_ / 2; }
   uint32_t max_value_bytes() const;
 
@@ -132,8 +161,42 @@ class Table {
   uint32_t ClearsOf(uint32_t ns) const;
   uint32_t FleetEpochOf(uint32_t ns) const;
   void SetFleetEpoch(uint32_t ns, uint32_t epoch);
+  // Only forwards, modulo 2^32: what is told late ends nothing, and brings nothing back.
+  void AdvanceFleetEpoch(uint32_t ns, uint32_t epoch);
   // The fleet's history began anew: `root` for the root, 0 for all others.
   void ResetFleetEpochs(uint32_t root);
+
+  // ---- quotas (quotas.cc)
+  // The entries of the namespace and of those below it shall not have more bytes together; kNoLimit ends that. What is there
+  // already is counted by whoever counts next. kNamespaceLimit: no room for another quota.
+  Status SetQuota(ThreadContext& t, uint32_t ns, uint64_t limit);
+  // As SetQuota, of negative entries and errors of loads. 0: a share of the data.
+  void SetNegativeQuota(uint64_t limit);
+  std::vector<QuotaState> Quotas() const;
+  // The namespace's names from the root, with '/' between them.
+  std::string PathOf(uint32_t ns) const;
+  // Somebody has died between a change and its counting, or a quota is new.
+  bool IsCountDue() const { return Counts().is_due(); }
+  void WantCount() { region_->header().count.fetch_or(CountWord::kWanted, kSeqCst); }
+  // Counts what is there for all quotas, beside those who change it. False if somebody else does, or it is due again.
+  bool CountAnew(ThreadContext& t);
+
+  // ---- tags (tags.cc): by slot; what a slot's number means is the caller's
+  // Rises with each clear. What is read or loaded after a look at it may carry what that look gave.
+  uint64_t TagClock() const { return region_->header().tag_clock.load(kAcquire); }  // SYNC(tag)
+  // Records whose tags have this slot and whose clock is of before are gone, or expired. Returns the clear's own clock.
+  uint64_t ClearTag(uint32_t slot, TagClear kind);
+  // L2 knows of a clear at `sequence` of its control partition. Says whether that was news, and leaves records as they are.
+  bool NoteFleetClear(uint32_t slot, TagClear kind, uint64_t sequence);
+  // What was cleared of these tags after `clock` on this host, after `sequence` in the fleet; an expired record counts as one
+  // with grace.
+  TagState TagsSince(const uint16_t* slots, uint32_t count, uint64_t clock) const;
+  TagState FleetTagsSince(const uint16_t* slots, uint32_t count, uint64_t sequence) const;
+  TagState TagsOf(const RecordPlace& place, const HeaderCopy& header) const {
+    return header.tag_bytes == 0 ? TagState::kCurrent : JudgeTags(place, header);
+  }
+  // Of a record that was seen there; kGone if it no longer is.
+  TagState TagsAt(uint32_t location, uint32_t generation) const;
 
   // ---- space (space.cc, reclaim.cc, runs.cc)
   // Frees one segment if anything can be. Janitor and writers in need.
@@ -143,6 +206,12 @@ class Table {
   // Recounts free segments, takes up what the dead left half reclaimed, frees run segments nobody refers to.
   void Recount(ThreadContext& t);
   bool ReclaimExpired(ThreadContext& t);
+
+  // Visits the fresh values in `count` buckets from bucket `from` on (walk.cc). What moves or is written meanwhile may be
+  // left out or come twice.
+  void Walk(ThreadContext& t, uint32_t from, uint32_t count, const std::function<void(const Scanned&)>& visit) const;
+  // The name of a registered namespace and its parent; false if there is none.
+  bool NamespaceName(uint32_t id, std::string* name, uint32_t* parent) const;
 
   AuditReport Audit(ThreadContext& t);  // audit.cc: walks everything; exact when nobody writes
 
@@ -184,9 +253,17 @@ class Table {
   void Help(ThreadContext& t, Bucket& bucket, Intent intent);
   void ScanBucket(Bucket& bucket, const Key* key, Scan* scan) const;
   int ChooseSlotVictim(const Bucket& bucket, const Scan& scan, uint64_t now) const;  // never the key's own value
-  bool IsUsable(const HeaderCopy& value, uint32_t epoch, uint64_t now) const {
-    return value.epoch == epoch && (value.hard_ms == kNever || now < value.hard_ms);
+  bool IsUsable(const RecordPlace& place, const HeaderCopy& value, uint32_t epoch, uint64_t now) const {
+    return HasLife(value, epoch, now) && TagsOf(place, value) != TagState::kGone;
   }
+  static bool HasLife(const HeaderCopy& record, uint32_t epoch, uint64_t now) {
+    return record.epoch == epoch && (record.hard_ms == kNever || now < record.hard_ms);
+  }
+  TagState JudgeTags(const RecordPlace& place, const HeaderCopy& header) const;
+  // False if its tags have ended it; makes it stale if they have expired it.
+  bool HasTags(Hit* hit) const;
+  TagState JudgeTagsAt(const uint8_t* slots, uint32_t count, uint64_t clock) const;
+  void StampTags(const RecordPlace& place, const WriteOptions& options) const;
 
   bool Locate(uint32_t location, RecordPlace* place) const {
     uint64_t offset = (uint64_t{location} - 1) * kRecordAlign;
@@ -271,6 +348,20 @@ class Table {
   // write.cc
   Status Publish(ThreadContext& t, const Key& key, RecordPlace place, const WriteOptions& options, uint64_t* version);
 
+  // quotas.cc
+  CountWord Counts() const { return {region_->header().count.load(kSeqCst)}; }  // SYNC(count)
+  template <class Visit>
+  void ForQuotas(const HeaderCopy& header, bool is_used, const Visit& visit) const;
+  void CountQuotas(Bucket& bucket, uint32_t sequence, CountWord before, const HeaderCopy* old_header, const HeaderCopy* new_header);
+  void CountBucket(ThreadContext& t, uint32_t bucket_index, uint16_t count, uint64_t* sums);
+  void Charge(const HeaderCopy& header, uint64_t* bytes_by_quota) const;
+  uint64_t LimitOf(uint32_t quota) const;
+  uint64_t BytesOf(uint32_t quota) const;
+  bool IsCharged(const HeaderCopy& header, uint32_t quota) const;
+  Status KeepQuotas(ThreadContext& t, const Key& key, const RecordPlace& place, const HeaderCopy& header);
+  void EvictOf(ThreadContext& t, uint32_t quota, uint64_t down_to, uint32_t spared);
+  void EvictIn(ThreadContext& t, uint32_t bucket_index, uint32_t quota, uint32_t spared, bool is_last_round);
+
   // lease.cc
   bool IsLeaseLive(ThreadContext& t, const Scan& scan, uint32_t epoch, uint64_t now);
   uint64_t NextToken(ThreadContext& t);
@@ -291,6 +382,9 @@ class Table {
   Bucket* buckets_;
   Atomic<uint32_t>* generations_;
   Segment* segments_;
+  TagSlot* tags_;
+  Quota* quotas_;
+  uint32_t tag_mask_;
   uint8_t* data_;
   uint64_t data_bytes_;
   uint32_t segment_bytes_;

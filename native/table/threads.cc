@@ -101,7 +101,10 @@ void Table::RepairThread(ThreadContext& t, uint32_t slot, uint32_t incarnation) 
     Bucket& bucket = buckets_[hint - 1];
     Intent intent{bucket.intent.load(kAcquire)};  // SYNC(intent)
     if (!intent.is_idle()) Help(t, bucket, intent);
+    // It may have changed the bucket without having counted that.
+    WantCount();
   }
+  region_->threads()[slot].bucket_hint.store(0, kRelaxed);
   for (uint32_t i = 0; i < g_.segment_count; i++) {
     SegmentWord word{segments_[i].state.load(kAcquire)};  // SYNC(segment-state)
     // Earlier incarnations too: who takes over a dead one's slot may die before it has repaired what that one left.

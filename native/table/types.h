@@ -49,7 +49,7 @@ struct Hit {
   bool is_doubtful;  // the block's doubt is not the region's, or the block leaves the segment
   FleetBlock fleet;
 
-  const uint8_t* payload() const { return place.key() + header.key_bytes + header.fleet_bytes; }
+  const uint8_t* payload() const { return place.value(header); }
 };
 
 enum ReadFlags : uint32_t {
@@ -59,12 +59,16 @@ enum ReadFlags : uint32_t {
   kReadDoubtToo = 4,  // doubtful entries count as hits
 };
 
+// What its tags make of a record. kExpired: stale, whatever its lives say; kGone also for an expired one without grace.
+enum class TagState : uint32_t { kCurrent = 0, kExpired = 1, kGone = 2 };
+
 // kNewer stores with the caller's version, and only above every version the key's bucket has seen: a key that was
 // deleted or evicted meanwhile cannot come back older. Conservative where bucket neighbours are ahead.
 enum class Condition : uint8_t { kNone, kAbsent, kVersion, kLocation, kNewer };
 
 struct WriteOptions {
   uint8_t codec = 0;
+  bool is_negative = false;  // the value says that there is none
   uint64_t soft_ms = 0;  // absolute, kNever = none
   uint64_t hard_ms = 0;
   Condition condition = Condition::kNone;
@@ -76,7 +80,12 @@ struct WriteOptions {
   bool has_fleet = false;        // the record carries `fleet`
   FleetBlock fleet{};
   uint32_t* clears = nullptr;    // if given: the clears that the stored value comes after, by ClearsOf
+  // The record carries the first `tag_bytes` of it. A clock of 0 stands for that of the commit. Not to be published under a
+  // lease if one of the tags was cleared after the clock.
+  const TagBlock* tags = nullptr;
+  uint32_t tag_bytes = 0;
 
+  uint32_t block_bytes() const { return fleet_bytes() + tag_bytes; }
   uint32_t fleet_bytes() const { return has_fleet ? sizeof(FleetBlock) : 0; }
 };
 
@@ -98,9 +107,25 @@ struct PendingWrite {
   uint8_t* payload = nullptr;
 };
 
+// A fresh value that a scan came by; the key is good within the visit.
+struct Scanned {
+  uint32_t ns;
+  const uint8_t* key;
+  uint32_t key_bytes;
+  uint32_t value_bytes;
+  uint32_t heat;  // 0 to 7: twice its frequency, and one more in the main queue
+};
+
 struct LeaseGrant {
   uint64_t token = 0;  // granted: mine; busy: the holder's
   Hit hit{};           // kOk: the fresh value that made loading needless (not yet validated)
+};
+
+// What a quota allows and what counts against it.
+struct QuotaState {
+  uint32_t ns;     // kMaxNamespaces: the quota of negative entries
+  uint64_t limit;  // kNoLimit = none
+  uint64_t bytes;
 };
 
 struct AuditReport {

@@ -10,6 +10,9 @@ Table::Table(Region* region)
       buckets_(region->buckets()),
       generations_(region->generations()),
       segments_(region->segments()),
+      tags_(region->tags()),
+      quotas_(region->quotas()),
+      tag_mask_(g_.tag_slots - 1),
       data_(region->data()),
       data_bytes_(uint64_t{g_.segment_count} << g_.segment_shift),
       segment_bytes_(1u << g_.segment_shift),
@@ -53,10 +56,10 @@ bool Table::BeginWrite(ThreadContext& t, const Key& key, uint32_t payload_capaci
   write->queue = start.queue;
   write->origin = start.origin;
   write->first_frequency = start.first_frequency;
-  const uint32_t fleet_bytes = options.fleet_bytes();
-  if (!Reserve(t, write->queue, RecordBytes(key.size, payload_capacity, fleet_bytes), &write->place)) return false;
+  const uint32_t block_bytes = options.block_bytes();
+  if (!Reserve(t, write->queue, RecordBytes(key.size, payload_capacity, block_bytes), &write->place)) return false;
   CopyShared(write->place.key(), key.bytes, key.size);
-  write->payload = write->place.key() + key.size + fleet_bytes;
+  write->payload = write->place.key() + key.size + block_bytes;
   write->capacity = payload_capacity;
   return true;
 }
@@ -69,19 +72,23 @@ Status Table::CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write,
   header.type = RecordType::kValue;
   header.origin = write.origin;
   header.codec = options.codec;
+  header.is_negative = options.is_negative;
   header.fleet_bytes = options.fleet_bytes();
+  header.tag_bytes = options.tag_bytes;
   header.ns = key.ns;
   header.epoch = EpochOf(key.ns);
   header.soft_ms = options.soft_ms;
   header.hard_ms = options.hard_ms;
   StoreHeader(write.place.header, header);
   if (options.has_fleet) CopyShared(write.place.key() + key.size, &options.fleet, sizeof(FleetBlock));
-  uint32_t bytes = RecordBytes(key.size, payload_bytes, header.fleet_bytes);
+  if (options.tag_bytes != 0) CopyShared(write.place.tags(header), options.tags, options.tag_bytes);
+  uint32_t bytes = RecordBytes(key.size, payload_bytes, options.block_bytes());
   CommitRecord(t, write.queue, write.place, bytes, options.hard_ms);
   WriteOptions started = options;
   started.first_frequency = write.first_frequency;
   Status status = Publish(t, key, write.place, started, version);
-  if (status != Status::kOk) RollBackRecord(t, write.queue, write.place);
+  if (status == Status::kOk) return KeepQuotas(t, key, write.place, header);
+  RollBackRecord(t, write.queue, write.place);
   return status;
 }
 
@@ -110,16 +117,19 @@ Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, const
       } while (ClearsOf(key.ns) != *options.clears);
     }
     StoreField(place.header->epoch, epoch);
+    // Before the present value is judged: what is cleared from here on ends the new record too.
+    if (options.tag_bytes != 0 && options.tags->clock == 0) StampTags(place, options);
     if (options.lease_token != 0) {
       bool mine = lease_seen && k.lease.type == RecordType::kLease && k.lease_body.token == options.lease_token &&
                   k.lease.epoch == epoch;
+      if (mine && options.tag_bytes != 0) mine = TagsOf(place, LoadHeader(place.header)) == TagState::kCurrent;
       bool unchanged = mine && (has_value ? k.value.version == k.lease_body.granted_over : k.lease_body.granted_over == 0);
       if (!unchanged) {
         status = Status::kLeaseLost;
         return {};
       }
     }
-    const bool usable = has_value && IsUsable(k.value, epoch, now);
+    const bool usable = has_value && IsUsable(k.value_place, k.value, epoch, now);
     bool holds = true;
     if (options.condition == Condition::kAbsent) holds = !usable;
     if (options.condition == Condition::kVersion) holds = usable && k.value.version == options.expected;
@@ -189,7 +199,7 @@ Status Table::Write(ThreadContext& t, const Key& key, const uint8_t* value, uint
     DropKey(t, key);
     return Status::kTooLarge;
   }
-  uint32_t record_bytes = RecordBytes(key.size, bytes, options.fleet_bytes());
+  uint32_t record_bytes = RecordBytes(key.size, bytes, options.block_bytes());
   if (record_bytes > max_inline_record()) {
     Status status = WriteRun(t, key, value, bytes, options, version);
     if (status == Status::kNoRoom || status == Status::kTooLarge) DropKey(t, key);
@@ -223,7 +233,7 @@ Status Table::Delete(ThreadContext& t, const Key& key, uint64_t* version) {
       if (version == nullptr) return {};
       // A version of its own: above all that the key has had, below all that it will have. It is taken before the fence, so a
       // put that chose the same one either came before the fence, which then finds it, or is made anew after it.
-      taken = MonotonicNext(scan.max_version, version_base_);
+      taken = MonotonicNext(scan.max_version, VersionFloor(t));
       uint64_t seen = bucket.max_version.load(kRelaxed);
       while (seen < taken && !bucket.max_version.compare_exchange_weak(seen, taken, kAcqRel, kRelaxed)) {  // SYNC(max-version)
       }
@@ -234,7 +244,7 @@ Status Table::Delete(ThreadContext& t, const Key& key, uint64_t* version) {
     uint32_t epoch = EpochOf(key.ns);
     uint64_t now = NowMs(t);
     auto noting = [&](Bucket& bucket, Scan& scan) -> Decision {
-      usable = scan.key.value_slot >= 0 && IsUsable(scan.key.value, epoch, now);
+      usable = scan.key.value_slot >= 0 && IsUsable(scan.key.value_place, scan.key.value, epoch, now);
       lease_seen = lease_seen || scan.key.lease_slot >= 0;
       return decide(bucket, scan);
     };
@@ -254,7 +264,7 @@ Status Table::Take(ThreadContext& t, const Key& key, uint64_t version) {
   // granted between the rounds is granted over the value, and void without it.
   auto decide = [&](Bucket&, Scan& scan) -> Decision {
     const KeyState& k = scan.key;
-    is_there = k.value_slot >= 0 && k.value.version == version && IsUsable(k.value, EpochOf(key.ns), NowMs(t));
+    is_there = k.value_slot >= 0 && k.value.version == version && IsUsable(k.value_place, k.value, EpochOf(key.ns), NowMs(t));
     if (!is_there) return {};
     is_last = k.lease_slot < 0;
     if (is_last) return {Act::kRemove, k.value_slot, 0};
@@ -291,7 +301,7 @@ Status Table::Expire(ThreadContext& t, const Key& key) {
   // A value that has ended may lie there yet; one stored since then has ended the loads before it.
   auto end_lease = [&](Bucket&, Scan& scan) -> Decision {
     const KeyState& k = scan.key;
-    if (k.lease_slot < 0 || (k.value_slot >= 0 && IsUsable(k.value, EpochOf(key.ns), NowMs(t)))) return {};
+    if (k.lease_slot < 0 || (k.value_slot >= 0 && IsUsable(k.value_place, k.value, EpochOf(key.ns), NowMs(t)))) return {};
     return {Act::kRemove, k.lease_slot, 0};
   };
   if (BucketOp(t, HashRange(key.hash, g_.bucket_count), &key, 0, end_lease).decision.act == Act::kRemove) {

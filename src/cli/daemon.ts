@@ -3,6 +3,7 @@
  * one leads, the others wait for its end.
  */
 import { setTimeout as pause } from 'node:timers/promises'
+import { copiesPlaceOf, watchCopies } from '../copies'
 import { Coordination } from '../coordination'
 import { CoordinationLog } from '../coordination-log'
 import { coordinationSettingsOf, farConfigOf } from '../far'
@@ -23,7 +24,7 @@ export const daemon: Command = {
   name: 'daemon',
   does: "leads this host's traffic with Redis, for processes that do not (coordinator: 'daemon')",
   flags: [
-    'name', 'dir', 'redis', 'redisFile', 'memory', 'averageEntryBytes', 'durability', 'onReconnect', 'l2.heartbeat', 'l2.journal',
+    'name', 'dir', 'redis', 'redisFile', 'memory', 'averageEntryBytes', 'disk', 'durability', 'onReconnect', 'l2.heartbeat', 'l2.journal',
     'l2.batchRecords', 'l2.batchBytes', 'l2.batchDelay', 'l2.closeTimeout', 'l2.foreignWriters',
   ],
   own: { page: { value: 'PORT', doc: "a page on 127.0.0.1 that shows the host's state; 0: any free port" } },
@@ -49,6 +50,8 @@ async function run({ options, own, isOnCommandLine }: Asked): Promise<number> {
   const host = openHost(options)
   const state = (): ReturnType<typeof stateOf> => stateOf(host, name, l2.heartbeatMs)
   const page = port === undefined ? undefined : await openPage(host, port)
+  const place = copiesPlaceOf(options)
+  const copies = place === undefined ? undefined : watchCopies(place, host.table)
   const coordination = new Coordination(host.table, host.journal, coordinationSettingsOf(options, config), (event) => log.hear(event))
   coordination.start()
   logger.info({ event: 'start', redis: hostOf(connection), region: host.table.path, ...(page === undefined ? {} : { page: page.url }) }, 'waits for the lead')
@@ -62,6 +65,7 @@ async function run({ options, own, isOnCommandLine }: Asked): Promise<number> {
   const { pendingBytes } = state().journal
   clearInterval(clock)
   await page?.close()
+  await copies?.close()
   host.close()
   if (isDrained) logger.info({ event: 'end', pendingBytes }, 'ended')
   else logger.warn({ event: 'end', pendingBytes }, 'ended before all writes were in Redis; the rest stays in the journal')

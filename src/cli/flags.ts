@@ -1,6 +1,7 @@
 /** The options of the cache as words of the command line and variables of the environment. */
 import { readFileSync } from 'node:fs'
 import { variableOf } from '../options/environment'
+import { DEFAULT_L2 } from '../options/l2'
 import { cacheOptions } from '../options/settings'
 import type { CacheOptions } from '../cache'
 import type { ParsedOptions } from '../options/schema'
@@ -18,16 +19,17 @@ export interface Flag {
 export const FLAGS = {
   'name': { value: 'NAME', doc: "which cache of this host ('default')" },
   'dir': { value: 'PATH', doc: 'directory of the region (a private one in /dev/shm)' },
-  'redis': { value: 'URL', doc: 'a redis:// or rediss:// URL, the path of a socket, or ioredis options as JSON' },
+  'redis': { value: 'URL', doc: 'a redis://, rediss:// or unix:// URL, the path of a socket, or ioredis options as JSON' },
   'redisFile': { value: 'PATH', doc: 'a file that holds what --redis would, such as a mounted secret' },
   'memory': { value: 'SIZE', isAmount: true, doc: "size of a region that is not there yet ('64mb')" },
   'averageEntryBytes': { value: 'SIZE', isAmount: true, doc: 'expected size of an entry; shapes a region that is not there yet (512)' },
+  'disk': { value: 'PATH', doc: "directory of the copies on a disk, as the cache's processes have it" },
   'durability': { value: 'WORD', doc: "'replicated': a replica confirms every write" },
   'singleFlight': { value: 'WORD', doc: "'fleet': hosts claim their loads in Redis ('host')" },
   'onReconnect': { value: 'WORD', doc: "'replay', 'revalidate', 'flush' or 'keep' ('replay')" },
   'l2.heartbeat': { value: 'TIME', isAmount: true, doc: "between two heartbeats through Redis ('500ms')" },
   'l2.journal': { value: 'SIZE', isAmount: true, doc: 'size of a journal that is not there yet (a quarter of the memory)' },
-  'l2.batchRecords': { value: 'COUNT', isAmount: true, doc: 'records of one batch at most (2048)' },
+  'l2.batchRecords': { value: 'COUNT', isAmount: true, doc: `records of one batch at most (${DEFAULT_L2.batchRecords})` },
   'l2.batchBytes': { value: 'SIZE', isAmount: true, doc: "bytes of one batch at most ('4mb')" },
   'l2.batchDelay': { value: 'TIME', isAmount: true, doc: 'how long a write may wait for company (0)' },
   'l2.closeTimeout': { value: 'TIME', isAmount: true, doc: "how long SIGTERM waits for the journal to drain ('2s')" },

@@ -1,5 +1,7 @@
 import type { L1Entry } from '../l1/table'
 
+export type Tier = 'l0' | 'l1' | 'disk' | 'l2'
+
 /** What `getEntry` tells: a miss, or the value with its version and life. */
 export type CacheEntry<T> =
   | { hit: false }
@@ -13,19 +15,28 @@ export type CacheEntry<T> =
        */
       version: number
       /** The ttl has passed, the grace has not. */
-      isStale: boolean
+      stale: boolean
+      /**
+       * Milliseconds since the value was set or loaded, on whatever host, as exact as the clocks are (about 10 ms, with Redis
+       * as its clock tells). Of a value that was found unchanged (`notModified`), or made stale by
+       * `expire`, since that. `touch` leaves it as it is, but with Redis is a write. 0 for a write on its way to Redis that the table has no room for.
+       */
+      age: number
       /** Milliseconds of freshness left: 0 when stale, Infinity when it never ends. */
-      ttlLeftMs: number
-      /** Where the value was found: among the decoded objects of this isolate, in the table, in Redis. */
-      tier: 'l0' | 'l1' | 'l2'
+      ttlLeft: number
+      /** Where the value was found: among the decoded objects of this isolate, in the table, on the disk, in Redis. */
+      tier: Tier
+      /** All it was stored with. */
+      tags: readonly string[]
     }
 
-export type FoundEntry = Pick<L1Entry, 'value' | 'version' | 'isStale' | 'ttlLeftMs'> & { tier: 'l0' | 'l1' | 'l2' }
+/** Its value is undefined if the namespace does not admit it. */
+export type FoundEntry = Pick<L1Entry, 'value' | 'version' | 'ageMs' | 'isStale' | 'ttlLeftMs' | 'tags'> & { tier: Tier }
 
 const MISS = Object.freeze({ hit: false } as const)
 
 export function toCacheEntry<T>(entry: FoundEntry | undefined): CacheEntry<T> {
-  if (entry === undefined) return MISS
-  const { value, version, isStale, ttlLeftMs, tier } = entry
-  return { hit: true, value: value as T, version, isStale, ttlLeftMs, tier }
+  if (entry === undefined || entry.value === undefined) return MISS
+  const { value, version, ageMs, isStale, ttlLeftMs, tier, tags } = entry
+  return { hit: true, value: value as T, version, stale: isStale, age: ageMs, ttlLeft: ttlLeftMs, tier, tags: tags === undefined ? [] : [...tags.names] }
 }

@@ -12,8 +12,8 @@ export interface LoadContext extends AnyLoadContext {
 /** Computes the value of a key. `null` is a value; `undefined` is returned and not stored. */
 export type Factory<T> = (context: LoadContext) => T | Promise<T>
 
-export interface GetOrSetCall<T> extends GetOrSetOptions {
-  key: string
+export interface GetOrSetCall<T, Key extends string = string> extends GetOrSetOptions {
+  key: Key
   factory: Factory<T>
   batch?: false | undefined
 }
@@ -32,8 +32,8 @@ export interface ManyContext extends GroupContext {
 /** Computes the values of many keys: as a Map, as an object, or as an array in the order of the keys. */
 export type ManyFactory<T> = (keys: string[], context: ManyContext) => ManyValues<T> | Promise<ManyValues<T>>
 
-export interface GetOrSetManyCall<T> extends GetOrSetOptions {
-  keys: readonly string[]
+export interface GetOrSetManyCall<T, Key extends string = string> extends GetOrSetOptions {
+  keys: readonly Key[]
   factory: ManyFactory<T>
   /** Resolves to one `{ status, value }` or `{ status, reason }` per key, and does not reject because a load failed. */
   settled?: boolean | undefined
@@ -42,15 +42,15 @@ export interface GetOrSetManyCall<T> extends GetOrSetOptions {
 export type BatchOptions = OptionsAt<'batch'>
 
 /** A load of one key together with others that are asked for at the same moment with the same factory. */
-export interface BatchedCall<T> extends GetOrSetOptions {
-  key: string
+export interface BatchedCall<T, Key extends string = string> extends GetOrSetOptions {
+  key: Key
   factory: ManyFactory<T>
   batch: true | BatchOptions
 }
 
 /** Reads single keys, and loads those of one moment at once. */
-export interface Batcher<T> {
-  get(key: string): Promise<T | undefined>
+export interface Batcher<T, Key extends string = string> {
+  get(key: Key): Promise<T | undefined>
   /** In the order of the keys. */
-  getMany(keys: readonly string[]): Promise<(T | undefined)[]>
+  getMany(keys: readonly Key[]): Promise<(T | undefined)[]>
 }

@@ -1,7 +1,7 @@
 /** Where the append-only files of a cache lie, and what a former life of the host has left in them. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, statSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, statSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { CacheError } from '../words/errors'
 import type { Mark } from './contract'
 import { type DiskFile, readDiskFile } from './disk-format'
@@ -24,9 +24,25 @@ export function fileNameOf(pid: number, rest: string): string {
   return `${pid}.${rest}.log`
 }
 
+/**
+ * Makes the directory, for this user alone, and those above it that are missing. One by one: Node's `recursive` never returns
+ * where the kernel refuses a name with ENOENT, as in /proc.
+ */
+export function makeDirectory(dir: string): void {
+  try {
+    mkdirSync(dir, { mode: 0o700 })
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST' && statSync(dir).isDirectory()) return
+    if (code !== 'ENOENT' || existsSync(dirname(dir))) throw error
+    makeDirectory(dirname(dir))
+    makeDirectory(dir)
+  }
+}
+
 /** Makes the directory; throws ERR_CACHE_REGION when it is not ours alone. */
 export function directoryForDisk(dir: string): void {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
+  makeDirectory(dir)
   const { uid, mode } = statSync(dir)
   if (uid === process.geteuid?.() && (mode & 0o077) === 0) return
   throw new CacheError('ERR_CACHE_REGION', `${dir} must be a directory of this user with mode 0700, has mode ${(mode & 0o7777).toString(8)} and owner ${uid}`)

@@ -10,10 +10,11 @@
  * behind goes after a while; a writer that was only slow finds its file gone and begins anew.
  */
 import { randomBytes } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import type { Mark } from './contract'
+import { makeDirectory } from './disk-files'
 import { monotonicMs } from './words'
 
 /** kCodecInFile in native/journal/layout.h. */
@@ -105,7 +106,7 @@ export class ValueFiles {
   #write(bytes: Uint8Array): string | undefined {
     const path = join(this.#dir, `${this.#hostId}.new-${randomBytes(8).toString('hex')}`)
     try {
-      if (!this.#hasDirectory) mkdirSync(this.#dir, { recursive: true, mode: 0o700 })
+      if (!this.#hasDirectory) makeDirectory(this.#dir)
       this.#hasDirectory = true
       writeFileSync(path, bytes, { mode: 0o600, flag: 'wx' })
       return path

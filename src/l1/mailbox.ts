@@ -14,6 +14,7 @@ export const STALE_TOO = 1
 export const QUIET = 2
 export const DOUBT_TOO = 4
 export const PAST_L0 = 0x100
+export const NO_PLACE = 0x200
 
 // What FLEET says of an entry (kHasFleet and its neighbours in native/binding/mailbox.h), and IN_FLEET of a value.
 export const FLEET_DOUBTFUL = 2
@@ -35,10 +36,15 @@ export const IN_FORCE = 10
 export const IN_FLAGS = 11
 export const IN_COUNT = 12
 export const IN_FLEET = 13
+export const IN_TAGS = 14
 export const VERSION = 16
 export const SOFT_LEFT = 17
 export const HARD_LEFT = 28
-export const CLEARS = 29
+export const CLEARS = 14
+export const TAG_CLOCK = 29
+export const IN_TAG_CLOCK = 30
+export const AGE = 31
+export const IN_AGED = 15
 export const TOKEN = 18
 export const FLEET_WORD = 19
 export const IN_TTL = 20
@@ -54,6 +60,9 @@ export const MANY_WORDS = 5
 export const MANY_KEYS = 128
 export const EVICTED = MANY + MANY_WORDS * MANY_KEYS
 
+/** In IN_CODEC: the value says that there is none (kNegativeFlag in native/shm/layout.h). */
+export const NEGATIVE = 0x40
+
 /** In a tag of L0: the value is not stored yet. */
 export const L0_PENDING = 2
 
@@ -62,7 +71,7 @@ const INDICES = {
   kInCodec: IN_CODEC, kInCondition: IN_CONDITION, kInForce: IN_FORCE, kInFlags: IN_FLAGS, kInCount: IN_COUNT, kInFleet: IN_FLEET,
   kVersion: VERSION, kSoftLeft: SOFT_LEFT, kHardLeft: HARD_LEFT, kToken: TOKEN, kFleetWord: FLEET_WORD, kInTtl: IN_TTL, kInGrace: IN_GRACE,
   kInExpected: IN_EXPECTED, kInLeaseMs: IN_LEASE_MS, kInToken: IN_TOKEN, kInFleetWord: IN_FLEET_WORD,
-  kInDoubt: IN_DOUBT, kInMark: IN_MARK, kClears: CLEARS,
+  kInDoubt: IN_DOUBT, kInMark: IN_MARK, kInTags: IN_TAGS, kTagClock: TAG_CLOCK, kInTagClock: IN_TAG_CLOCK, kClears: CLEARS, kAge: AGE, kInAged: IN_AGED,
   kMany: MANY, kManyWords: MANY_WORDS, kManyKeys: MANY_KEYS, kEvicted: EVICTED, kL0Pending: L0_PENDING,
 }
 

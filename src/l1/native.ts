@@ -23,6 +23,8 @@ export interface NativeView {
   revalidated(key: string): void
   epochs(): void
   setFleetEpoch(): void
+  release(key: string): void
+  isHeld(key: string): void
   /** The keys as one string; gives what `collect` returns for the values, or nothing when the status is an error. */
   getMany(joined: string, collect: (...values: unknown[]) => unknown[]): unknown
 }
@@ -50,10 +52,14 @@ export interface NativeAudit {
   ownedByDead: number
   leakedRunSegments: number
   segmentsFree: number
+  /** Of quotas: nobody has died between a change and its counting, or it has been counted anew. */
+  isCounted: boolean
 }
 
 export interface NativeTable {
   readonly path: string
+  /** 16 hexadecimal digits that no other region has. */
+  readonly regionId: string
   /** One line per file that was refused on the way to this region. */
   readonly warnings: string
   readonly l0Capacity: number
@@ -69,8 +75,29 @@ export interface NativeTable {
   doubt(): number
   raiseDoubt(): number
   flush(): void
+  tagClock(): number
+  /** `kind`: 0 delete, 1 expire. */
+  clearTag(slot: number, kind: number): number
+  noteFleetClear(slot: number, kind: number, sequence: number): boolean
+  /** 0 current, 1 expired, 2 gone. */
+  tagsSince(slots: Uint16Array, clock: number): number
+  fleetTagsSince(slots: Uint16Array, sequence: number): number
   resetFleetEpochs(root: number): void
+  setQuota(namespace: number, bytes: number): void
+  /** 0: a share of the data. */
+  setNegativeQuota(bytes: number): void
+  /** Of negative entries first. */
+  quotas(): { namespace?: string; limit: number; bytes: number }[]
+  useDisk(): void
+  isDiskWhole(): boolean
+  diskGeneration(next?: number): number
+  spill(name: number, isOver: boolean): void
+  isSpilling(): boolean
   recordLoad(ms: number): void
+  /** Namespace, key, bytes and heat of each fresh value, one after the other; undefined behind the last bucket. */
+  scan(fromBucket: number, count: number): (string | number)[] | undefined
+  /** Parent and name of each namespace, from number 1 on. */
+  namespaceNames(): (string | number)[]
   stats(): NativeStats
   threads(): { slot: number; pid: number; counters: Record<string, number> }[]
   audit(): NativeAudit
@@ -84,6 +111,7 @@ export interface NativeAddon {
     memory: number
     averageEntryBytes: number
     segmentBytes: number
+    hasDisk: boolean
     l0Items: number
     l0Bytes: number
     l0CheapBytes: number

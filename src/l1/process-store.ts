@@ -1,23 +1,33 @@
 /** What the views of a process table share: the entries, the leases, the clock, the counters. */
 import { LRUCache } from 'lru-cache'
+import { Unreadable } from '../wire/unreadable'
 import { CacheError } from '../words/errors'
 import { ProcessLeases } from './process-leases'
+import { type Evictable, ProcessQuota } from './process-quotas'
+import { ProcessTags } from './process-tags'
 import type { Life } from './table'
 
 /** What an entry costs beside its key and its payload: the LRU's slots, the map's slot, the record. */
 const ENTRY_OVERHEAD_BYTES = 160
 
+/** As in the shared table. */
+const NEGATIVE_SHARE = 20
+
 /** The same limit as in the shared table. */
 const MAX_ENTRY_BYTES = 16 * 1024 * 1024
 
-export interface StoredEntry {
+export interface StoredEntry extends Evictable {
   codec: number
   payload: string | Uint8Array
   version: number
   /** The namespace's epoch when it was stored. Any clear above it moves the namespace past it. */
   epoch: number
+  writtenAtMs: number
   softEndMs: number
   hardEndMs: number
+  /** Of what it takes up room; undefined = of none. */
+  charged: ProcessQuota[] | undefined
+  tags: { slots: Uint16Array; clock: number } | undefined
   /** `version` 0 = pending or unknown, `mark` 0 = not pending. */
   fleet: { version: number; mark: number; doubt: number } | undefined
 }
@@ -25,7 +35,13 @@ export interface StoredEntry {
 export class ProcessStore {
   readonly entries: LRUCache<string, StoredEntry>
   readonly leases = new ProcessLeases()
+  readonly tags = new ProcessTags(() => this.checkOpen())
+  /** Of null entries. */
+  readonly negative: ProcessQuota
+  /** Quotas of namespaces, by their paths. */
+  readonly quotas = new Map<string, ProcessQuota>()
   readonly counters = { hits: 0, misses: 0, sets: 0, deletes: 0, evictions: 0, expirations: 0, loads: 0 }
+  readonly unreadable = new Unreadable()
   doubtfulCount = 0
   /** Of the value read last. */
   lastSoftEndMs = 0
@@ -37,14 +53,43 @@ export class ProcessStore {
   #isClosed = false
 
   constructor(memoryBytes: number) {
+    this.negative = new ProcessQuota(Math.floor(memoryBytes / NEGATIVE_SHARE))
     this.entries = new LRUCache<string, StoredEntry>({
       maxSize: memoryBytes,
       maxEntrySize: Math.min(memoryBytes, MAX_ENTRY_BYTES),
-      sizeCalculation: (entry, id) => ENTRY_OVERHEAD_BYTES + id.length + payloadBytes(entry),
-      dispose: (_entry, _id, reason) => {
+      sizeCalculation: bytesOfEntry,
+      dispose: (entry, id, reason) => {
+        if (entry.charged !== undefined) for (const quota of entry.charged) quota.remove(id)
         if (reason === 'evict') this.counters.evictions++
       },
     })
+  }
+
+  /** False if there is no room for it; then there is nothing under the id. */
+  put(id: string, entry: StoredEntry): boolean {
+    // LRUCache refuses what is too large and drops what was there.
+    this.entries.set(id, entry)
+    if (this.entries.peek(id) !== entry) return false
+    if (entry.charged === undefined) return true
+    const bytes = bytesOfEntry(entry, id)
+    for (const quota of entry.charged) quota.add(id, bytes)
+    const find = (other: string): StoredEntry => this.entries.peek(other)!
+    const evict = (other: string): void => {
+      this.entries.delete(other)
+      this.counters.evictions++
+    }
+    if (entry.charged.every((quota) => quota.makeRoom(id, find, evict))) return true
+    this.entries.delete(id)
+    return false
+  }
+
+  /** Charges all entries whose ids begin so. */
+  charge(prefix: string, quota: ProcessQuota): void {
+    for (const [id, entry] of this.entries.entries()) {
+      if (!id.startsWith(prefix)) continue
+      entry.charged = [...(entry.charged ?? []), quota]
+      quota.add(id, bytesOfEntry(entry, id))
+    }
   }
 
   nextViewNumber(): number {
@@ -75,6 +120,21 @@ export class ProcessStore {
   }
 
   isStale(entry: StoredEntry): boolean {
+    return this.#isExpiredByTag(entry) || this.isLifeOver(entry)
+  }
+
+  /** Ended by a tag. */
+  isGoneByTag({ tags, softEndMs, hardEndMs }: StoredEntry): boolean {
+    if (tags === undefined) return false
+    const state = this.tags.since(tags.slots, tags.clock)
+    return state === 'gone' || (state === 'expired' && !(hardEndMs > softEndMs))
+  }
+
+  #isExpiredByTag({ tags }: StoredEntry): boolean {
+    return tags !== undefined && this.tags.since(tags.slots, tags.clock) !== 'current'
+  }
+
+  isLifeOver(entry: StoredEntry): boolean {
     return entry.softEndMs !== Number.POSITIVE_INFINITY && entry.softEndMs <= this.nowMs()
   }
 
@@ -91,6 +151,10 @@ export class ProcessStore {
     this.entries.clear()
     this.leases.close()
   }
+}
+
+function bytesOfEntry(entry: StoredEntry, id: string): number {
+  return ENTRY_OVERHEAD_BYTES + id.length + payloadBytes(entry)
 }
 
 function payloadBytes(entry: StoredEntry): number {

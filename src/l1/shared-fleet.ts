@@ -1,7 +1,7 @@
 /** What ties the entries of one namespace of the shared table to L2, as numbers of the mailbox. */
 import {
-  FLAG, FLEET, FLEET_BY_MARK, FLEET_BY_VERSION, FLEET_DOUBTFUL, FLEET_PENDING, FLEET_WORD, IN_DOUBT, IN_FLAGS, IN_FLEET,
-  IN_FLEET_WORD, IN_GRACE, IN_MARK, IN_TTL, VERSION,
+  FLAG, FLEET, FLEET_BY_MARK, FLEET_BY_VERSION, FLEET_DOUBTFUL, FLEET_PENDING, FLEET_WORD, IN_AGED, IN_DOUBT, IN_FLAGS, IN_FLEET,
+  IN_FLEET_WORD, IN_GRACE, IN_MARK, IN_TTL, TOKEN, VERSION,
 } from './mailbox'
 import type { NativeView } from './native'
 import type { SharedIsolate } from './shared-isolate'
@@ -16,14 +16,16 @@ export class SharedFleet {
   readonly #numbers: Float64Array
   readonly #ok: number | undefined
   readonly #checked: (key: string) => number
+  readonly #changed: (key: string) => number
 
-  /** `checked` gives the status of the call just made and throws what misuse it reports. */
-  constructor(shared: SharedIsolate, native: NativeView, checked: (key: string) => number) {
+  /** `checked` gives the status of the call just made and throws what misuse it reports; `changed` after one that may have changed the key. */
+  constructor(shared: SharedIsolate, native: NativeView, checked: (key: string) => number, changed: (key: string) => number) {
     this.#native = native
     this.#words = shared.words
     this.#numbers = shared.numbers
     this.#ok = shared.statuses['OK']
     this.#checked = checked
+    this.#changed = changed
   }
 
   /** Fills the mailbox with what a write is to store. */
@@ -32,6 +34,7 @@ export class SharedFleet {
     this.#words[IN_FLEET] = mark === 0 ? FLEET_BY_VERSION : FLEET_BY_MARK
     this.#numbers[IN_FLEET_WORD] = mark === 0 ? fleet.version ?? 0 : mark
     this.#numbers[IN_DOUBT] = fleet.doubt
+    this.#numbers[IN_AGED] = Math.min(Math.floor((fleet.ageMs ?? 0) / 10), 2 ** 32 - 1)
   }
 
   /** What the entry just read has. */
@@ -50,7 +53,7 @@ export class SharedFleet {
       this.#numbers[IN_MARK] = mark
       if (isAsked) this.#native.invalidate(key)
       else this.#native.invalidate(key, settled)
-      this.#checked(key)
+      this.#changed(key)
       const done = INVALIDATED[this.#words[FLAG]!]!
       if (!isAsked || done !== 'kept' || this.#words[FLEET] !== FLEET_PENDING) return done
       mark = this.#numbers[FLEET_WORD]!
@@ -68,12 +71,14 @@ export class SharedFleet {
     return this.#checked(key) === this.#ok
   }
 
-  epochs(): { host: number; fleet: number } {
+  /** `sum`: of all that drops entries. */
+  epochs(): { host: number; fleet: number; sum: number } {
     this.#native.epochs()
-    return { host: this.#numbers[VERSION]!, fleet: this.#numbers[FLEET_WORD]! }
+    return { host: this.#numbers[VERSION]!, fleet: this.#numbers[FLEET_WORD]!, sum: this.#numbers[TOKEN]! }
   }
 
-  setEpoch(value: number): void {
+  setEpoch(value: number, isForwards: boolean): void {
+    this.#words[IN_FLAGS] = isForwards ? 1 : 0
     this.#numbers[IN_FLEET_WORD] = value
     this.#native.setFleetEpoch()
   }

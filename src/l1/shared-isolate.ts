@@ -1,6 +1,8 @@
 /** What one isolate holds of one shared table, used by all its views. */
 import { CacheError, type CacheErrorCode, ERROR_CODES } from '../words/errors'
-import type { Notes } from '../wire/notes'
+import type { About } from '../wire/about'
+import type { Unreadable } from '../wire/unreadable'
+import type { CopyWatch } from './copies'
 import type { L0Store } from './l0-store'
 import type { NativeTable } from './native'
 
@@ -15,7 +17,10 @@ export interface SharedIsolate {
   /** The addon's names for statuses. */
   readonly statuses: Record<string, number>
   /** Of the value decoded last. */
-  notes: Notes | undefined
+  about: About | undefined
+  readonly unreadable: Unreadable
+  /** Told of each change, where copies of entries lie on a disk. */
+  copies: CopyWatch | undefined
   isClosed: boolean
 }
 

@@ -1,11 +1,15 @@
 /** `SharedL1`: the near tier over the native table, shared by every process and thread of the host. */
+import { Unreadable } from '../wire/unreadable'
 import { CacheError } from '../words/errors'
+import { namespacePath } from '../words/keys'
 import { L0Store } from './l0-store'
 import { checkMailbox } from './mailbox'
 import { type NativeAudit, type NativeStats, loadNative } from './native'
 import { type SharedIsolate, callNative } from './shared-isolate'
+import { SharedCopies } from './shared-copies'
+import { SharedTags } from './shared-tags'
 import { SharedView } from './shared-view'
-import type { L1Stats, L1Table } from './table'
+import type { L1Stats, L1Table, Scanned } from './table'
 
 export interface SharedOptions {
   name: string
@@ -16,6 +20,8 @@ export interface SharedOptions {
   averageEntryBytes: number
   /** 0 or absent: chosen from the memory. */
   segmentBytes?: number
+  /** Copies of entries may be kept on a disk, from the region's first change on. */
+  hasDisk?: boolean
   l0: L0Sizes | false
 }
 
@@ -28,6 +34,8 @@ export interface L0Sizes {
 }
 
 const SCRATCH_BYTES = 64 * 1024
+/** Of one part of a scan: well under a millisecond. */
+const SCAN_BUCKETS = 512
 /** The native side aligns the tags of L0 to lines of the processor's cache. */
 const LINE_WORDS = 16
 
@@ -47,6 +55,9 @@ export class SharedL1 implements L1Table {
   /** One line per region file that was refused on the way. */
   readonly warnings: readonly string[]
   readonly root: SharedView
+  readonly tags: SharedTags
+  readonly copies: SharedCopies
+  readonly unreadable = new Unreadable()
   readonly #shared: SharedIsolate
   readonly #listeners = new Set<() => void>()
   #isListening = false
@@ -62,6 +73,7 @@ export class SharedL1 implements L1Table {
         memory: options.memory,
         averageEntryBytes: options.averageEntryBytes,
         segmentBytes: options.segmentBytes ?? 0,
+        hasDisk: options.hasDisk ?? false,
         l0Items: l0.maxItems,
         l0Bytes: l0.maxBytes,
         l0CheapBytes: l0.maxCheapBytes ?? l0.maxBytes,
@@ -79,13 +91,17 @@ export class SharedL1 implements L1Table {
       l0: new L0Store(new Uint32Array(tags, tagsAt, native.l0Capacity), words),
       scratch: Buffer.from(scratch),
       statuses: addon.statuses,
-      notes: undefined,
+      about: undefined,
+      unreadable: this.unreadable,
+      copies: undefined,
       isClosed: false,
     }
     this.path = native.path
     this.layout = addon.layout
     this.warnings = native.warnings.split('\n').filter((line) => line !== '')
     this.root = new SharedView(this.#shared, 0, '')
+    this.tags = new SharedTags(this.#shared)
+    this.copies = new SharedCopies(this.#shared, (namespace) => namespace.split('/').reduce((view, name) => (name === '' ? view : view.child(name)), this.root))
   }
 
   stats(): L1Stats {
@@ -93,6 +109,7 @@ export class SharedL1 implements L1Table {
     const { counters, memoryBytes, ...sizes } = this.#shared.native.stats()
     const of = (name: string): number => counters[name] ?? 0
     const { histograms, isUnlinked, ...numbers } = sizes
+    const [negative, ...spaces] = this.#shared.native.quotas().map(({ namespace = '', bytes, limit }) => ({ namespace, told: { bytes, limit } }))
     return {
       entries: of('entries'),
       liveBytes: of('live_bytes'),
@@ -101,10 +118,12 @@ export class SharedL1 implements L1Table {
       misses: of('misses') + of('stale_hits') + of('doubtful'),
       sets: of('sets') + of('publishes') - of('publishes_lost'),
       deletes: of('deletes'),
-      evictions: of('evictions_small') + of('evictions_main') + of('evictions_bucket') + of('evictions_no_room'),
+      evictions: of('evictions_small') + of('evictions_main') + of('evictions_bucket') + of('evictions_no_room') + of('evictions_quota'),
       expirations: of('expirations'),
       loads: of('loads'),
-      detail: { ...counters, ...numbers },
+      negative: negative!.told,
+      quotas: Object.fromEntries(spaces.map(({ namespace, told }) => [namespace, told])),
+      detail: { ...counters, ...numbers, unreadable: this.unreadable.count },
     }
   }
 
@@ -126,6 +145,21 @@ export class SharedL1 implements L1Table {
     return this.#shared.native.audit()
   }
 
+  scan(from: number): { found: Scanned[]; next: number | undefined } {
+    this.#checkOpen()
+    const { native } = this.#shared
+    const values = native.scan(from, SCAN_BUCKETS)
+    if (values === undefined) return { found: [], next: undefined }
+    // After the scan: whatever it has met is registered.
+    const paths = pathsOf(native.namespaceNames())
+    const found: Scanned[] = []
+    for (let i = 0; i < values.length; i += 4) {
+      const namespace = paths[values[i] as number]
+      if (namespace !== undefined) found.push({ namespace, key: values[i + 1] as string, bytes: values[i + 2] as number, heat: values[i + 3] as number })
+    }
+    return { found, next: from + SCAN_BUCKETS }
+  }
+
   onLeaseEnd(listener: () => void): () => void {
     this.#checkOpen()
     if (!this.#isListening) {
@@ -135,6 +169,11 @@ export class SharedL1 implements L1Table {
     }
     this.#listeners.add(listener)
     return () => this.#listeners.delete(listener)
+  }
+
+  setNegativeQuota(bytes: number): void {
+    this.#checkOpen()
+    this.#shared.native.setNegativeQuota(Math.max(1, bytes))
   }
 
   doubt(): number {
@@ -182,4 +221,11 @@ export class SharedL1 implements L1Table {
   #checkOpen(): void {
     if (this.#shared.isClosed) throw new CacheError('ERR_CACHE_CLOSED', 'the table must be open, it was closed')
   }
+}
+
+/** The paths of namespaces by number. A parent is registered before its children. */
+function pathsOf(names: readonly (string | number)[]): string[] {
+  const paths = ['']
+  for (let i = 0; i < names.length; i += 2) paths.push(namespacePath(paths[names[i] as number] ?? '', names[i + 1] as string))
+  return paths
 }

@@ -8,6 +8,8 @@
  */
 
 import type { Notes } from '../wire/notes'
+import type { Unreadable } from '../wire/unreadable'
+import type { TableCopies } from './copies'
 
 /** How long an entry lives, in milliseconds from now. */
 export interface Life {
@@ -21,6 +23,8 @@ export interface L1Entry {
   value: unknown
   /** Rises with every change of the key, through delete and eviction too. Below 2^53. */
   version: number
+  /** Milliseconds since it was stored or expired, and those of `Fleet` before. `touch` changes nothing about it. */
+  ageMs: number
   /** The soft life has passed, the hard life has not. */
   isStale: boolean
   /** Milliseconds of soft life left, 0 when stale, Infinity when it never ends. */
@@ -30,6 +34,8 @@ export interface L1Entry {
   tier: 'l0' | 'l1'
   /** What was noted when it was stored (`EncodedValue.noted`). */
   notes?: Notes
+  /** The tags it was stored with (`EncodedValue.tagged`), and the clock as of which they hold. */
+  tags?: { names: readonly string[]; clock: number }
   /** What ties it to L2; absent for a value that was stored without `Fleet`. */
   fleet?: EntryFleet
 }
@@ -43,6 +49,8 @@ export interface Fleet {
   mark?: number
   /** The table's `doubt` as it was before the value was read from L2, or when it was written. */
   doubt: number
+  /** How old the value is already. */
+  ageMs?: number | undefined
 }
 
 export interface EntryFleet {
@@ -89,8 +97,8 @@ export interface AcquireOptions {
 }
 
 export type Acquired =
-  /** The caller loads, then calls `publish`, `fail` or `abandon`. `failures`: loads that failed in a row before, while that is remembered. */
-  | { state: 'granted'; lease: LeaseToken; failures: number }
+  /** The caller loads, then calls `publish`, `fail` or `abandon`. `failures`: loads that failed in a row before, while that is remembered. `tagClock`: `tags.clock()` at the grant. */
+  | { state: 'granted'; lease: LeaseToken; failures: number; tagClock: number }
   /** Somebody else loads. `onLeaseEnd` fires when that may have ended. */
   | { state: 'busy'; lease: LeaseToken }
   /** A fresh value is there. */
@@ -99,6 +107,15 @@ export type Acquired =
   | { state: 'failed'; error: unknown }
   /** No room for a lease: load, and do not publish. */
   | { state: 'unavailable' }
+
+/** Who looks at each value that was decoded, before anybody reads it. */
+export interface Admission {
+  /**
+   * The value as it is read; undefined: it is a miss; or a promise of either, which never rejects. May use the cache.
+   * `isOwn`: nobody else will have the object.
+   */
+  decoded(value: unknown, key: string, namespace: string, isOwn?: boolean): unknown
+}
 
 export interface L1View {
   /** The namespace's full path, '' for the root. */
@@ -109,8 +126,12 @@ export interface L1View {
   ttlLeftMs(): number
   /** As `get`, without counting and without keeping the entry warm. */
   peek(key: string): unknown
+  /** As `get`, decoded for this caller alone: nobody else has the object, nor is it kept. */
+  copy(key: string): unknown
   /** The entry, stale ones included; with `doubtful` also those that are misses to every other read, with `quiet` as `peek`. */
   entry(key: string, options?: { doubtful?: boolean; quiet?: boolean }): L1Entry | undefined
+  /** The value as it lies there, stale ones included, quietly; not what is in doubt. */
+  raw(key: string): RawEntry | undefined
   has(key: string): boolean
   /** One result per key, in order; `undefined` where missing. */
   getMany(keys: readonly string[]): unknown[]
@@ -134,7 +155,8 @@ export interface L1View {
   acquire(key: string, options: AcquireOptions): Acquired
   /**
    * Stores the loaded value if the lease still holds and nothing changed the key since. Returns the entry's version,
-   * or 0 when the lease was lost or the value finds no room. The value may be an `EncodedValue`.
+   * or 0 when the lease was lost, a tag of the value was cleared after the clock it carries, or the value finds no room. The
+   * value may be an `EncodedValue`.
    */
   publish(key: string, lease: LeaseToken, value: unknown, life: Life, fleet?: Fleet): number
   /**
@@ -163,7 +185,70 @@ export interface L1View {
   fleetEpoch(): number
   /** Sets the fleet epoch of this namespace alone: what was stored here and below under another one is gone, and its loads end. */
   setFleetEpoch(value: number): void
+  /** The same, but only forwards (modulo 2^32): what comes out of turn brings nothing back. */
+  advanceFleetEpoch(value: number): void
+  /**
+   * The entries of this namespace and of those below it shall have no more bytes together, in whatever process they are
+   * stored: when it is full, its own entries give way, and what finds no room even so is not stored. Infinity ends that. What
+   * is there already is counted soon.
+   */
+  setQuota(bytes: number): void
+  /** A child's values pass through no admission. */
   child(name: string): L1View
+  /** The same namespace with another admission in place of any other. */
+  admitting(admission: Admission): L1View
+  /** Of an admitting view: what becomes of the value that the last read left undecided. */
+  takeUndecided?(): Promise<unknown> | undefined
+}
+
+/** Whether tags have lost what carries them: `expired` is stale, and gone if it has no grace. */
+export type TagState = 'current' | 'expired' | 'gone'
+
+/** What a clear of a tag does: `delete` ends entries, `expire` leaves them their grace. */
+export type TagClear = 'delete' | 'expire'
+
+/**
+ * Clears of tags, by slot. An entry holds while no slot of its tags was cleared after the clock it carries; that clock is a
+ * count of this table's clears, which only rises. What slots are is up to the caller; some may share one.
+ */
+export interface TableTags {
+  clock(): number
+  /** Ends or expires what carries the slot and a clock of before; loads that began before cannot store it either. O(1). */
+  clear(slot: number, kind: TagClear): void
+  since(slots: Uint16Array, clock: number): TagState
+  /** L2 knows of a clear at `sequence`. True if that was news; entries stay as they are. */
+  noteFleetClear(slot: number, kind: TagClear, sequence: number): boolean
+  /** By what was noted. */
+  fleetSince(slots: Uint16Array, sequence: number): TagState
+}
+
+/** What a quota allows, Infinity for no bound, and what counts against it: keys, values and what is kept beside them. */
+export interface Quota {
+  bytes: number
+  limit: number
+}
+
+/** A fresh value that a scan came by. */
+export interface Scanned {
+  /** The namespace's full path, '' for the root. */
+  namespace: string
+  key: string
+  /** Of key and value. */
+  bytes: number
+  /** 0 to 7: how much it is read, as the table knows it. */
+  heat: number
+}
+
+/** A value as it lies in the table. */
+export interface RawEntry {
+  codec: number
+  /** The string itself for the string codecs; else bytes of the caller's own. */
+  payload: string | Uint8Array
+  ageMs: number
+  isStale: boolean
+  /** As of an `L1Entry`. */
+  ttlLeftMs: number
+  hardLeftMs: number
 }
 
 export interface L1Stats {
@@ -179,6 +264,10 @@ export interface L1Stats {
   expirations: number
   /** Leases granted, that is: loader runs started. */
   loads: number
+  /** Of negative entries (null) and of remembered errors of loads. */
+  negative: Quota
+  /** Of the namespaces that have one, by their paths. */
+  quotas: Record<string, Quota>
   /** Everything else the implementation counts, by name. */
   detail: Record<string, number>
 }
@@ -187,13 +276,25 @@ export interface L1Table {
   readonly kind: 'shared' | 'process'
   /** The root namespace. */
   readonly root: L1View
+  /** Values that are there and cannot be decoded here: misses to every read, and `acquire` grants over them. Only `has` finds them, and conditions of a `set`. */
+  readonly unreadable: Unreadable
   stats(): L1Stats
+  /** As `setQuota` of a view, of all null entries and errors of loads: they give way to each other and to nothing else. Default: a twentieth. */
+  setNegativeQuota(bytes: number): void
+  /**
+   * Part of the fresh values of all namespaces, from a position on, 0 being the first; `next` is that of the rest. What
+   * is written or moved between two parts may be left out or come twice.
+   */
+  scan(from: number): { found: Scanned[]; next: number | undefined }
   /**
    * Calls `listener` (on this isolate's loop) soon after a lease that somebody waits for may have
    * ended, in whatever process. Spurious calls are allowed. Returns the function that stops it.
    */
   onLeaseEnd(listener: () => void): () => void
-  /** The fleet's history began anew: the root's fleet epoch is `root`, that of all others 0. */
+  readonly tags: TableTags
+  /** Only of a table that all processes of the host share. */
+  readonly copies?: TableCopies
+  /** The fleet's history began anew: the root's fleet epoch is `root`, that of all others 0; no clear of a tag is known. */
   resetFleetEpochs(root: number): void
   /** Entries with `Fleet` of another doubt are doubtful: a miss for all but `entry` with `doubtful`. Never 0. */
   doubt(): number

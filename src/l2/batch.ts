@@ -45,7 +45,7 @@ export function buildBatch(partition: number, records: readonly WriteRecord[], s
       args.push(buildTail(suffix, record.payload, record.sourceVersion, record.nsEpoch, record.hostOrder))
     }
   }
-  return { request: ['EVALSHA', WRITE.sha, keys.length, ...keys, ...args], salt }
+  return { request: ['evalsha', WRITE.sha, keys.length, ...keys, ...args], salt }
 }
 
 /** The first eleven. */

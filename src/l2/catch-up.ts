@@ -95,7 +95,8 @@ export class CatchUp {
     const own: Record<string, unknown> = Object.create(null)
     for (let index = 0; index + 1 < fields.length; index += 2) {
       const name = String(fields[index])
-      if (name.startsWith('|')) epochs.set(name.slice(1), Number(fields[index + 1]) >>> 0)
+      if (name.startsWith('|#')) epochs.set(name.slice(1), Number(fields[index + 1]))
+      else if (name.startsWith('|')) epochs.set(name.slice(1), Number(fields[index + 1]) >>> 0)
       else own[name] = fields[index + 1]
     }
     const state = readState([own['n'] ?? null, own['e'] ?? null])

@@ -53,6 +53,8 @@ export interface FarHit {
   hardLeftMs: number
   /** Milliseconds of Redis' clock. */
   createdAtMs: number
+  /** Since then. */
+  ageMs: number
 }
 
 export interface FarMiss {
@@ -104,7 +106,7 @@ export interface FarReader {
 
 // ---- writing
 
-/** 1 set, 2 delete, 3 touch, 4 expire, 5 clear (partition 256, `namespace` is cleared, no key). */
+/** 1 set, 2 delete, 3 touch, 4 expire, 5 clear (partition 256, `namespace` is cleared, no key; or a name that begins with '#'). */
 export type FarOp = 1 | 2 | 3 | 4 | 5
 
 /** 0 none, 1 no live value, 2 stored version equals `expected`, 3 stored version (tombstones too, none = 0) is at most `expected`. */
@@ -125,7 +127,7 @@ export interface WriteRecord {
   condition: FarCondition
   /** For conditions 2 and 3; for op 5 the last epoch of the namespace known to this host. */
   expected: number
-  /** Applied only over a lower one when above 0. */
+  /** Applied only over a lower one when above 0; with condition 3 over any, and kept. */
   sourceVersion: number
   /** As `FarKey.nsEpoch`. A stored value of another sum counts as absent. */
   nsEpoch: number
@@ -140,7 +142,7 @@ export interface WriteRecord {
 }
 
 export type EntryResult =
-  /** Written. For op 5, `version` is the new epoch of the namespace. */
+  /** Written. For op 5, `version` is the new epoch of the namespace, or the sequence of the clear. */
   | { state: 'applied'; version: number }
   /** The condition did not hold. */
   | { state: 'lost' }
@@ -219,8 +221,8 @@ export interface FeedListener {
   onChange(change: Change): void
   /** Host `origin` has ended its load of the key for all hosts. */
   onRelease?(namespace: string, key: string, origin: string): void
-  /** `epoch` is the namespace's own. 'state': told at start, nothing was cleared just now. 'reset': the control partition began anew. */
-  onClear(namespace: string, epoch: number, why: 'clear' | 'state' | 'reset'): void
+  /** `epoch` is the namespace's own; for a name that begins with '#' it is the sequence of the clear. `origin`: of a 'clear'. 'state': read where messages could not tell, 'first': read at start. 'reset': the control partition began anew. */
+  onClear(namespace: string, epoch: number, why: 'clear' | 'state' | 'first' | 'reset', origin?: string): void
   /** Nothing known of the partition (-1: of any) before this moment may be trusted. */
   onDoubt(partition: number, reason: DoubtReason): void
   /** Everything published before `sinceMs` (monotonic) has been delivered. */

@@ -13,6 +13,7 @@
  * Format of the wire: golden bytes in test/unit/l2-envelope.test.ts.
  */
 import { crc32 } from 'node:zlib'
+import { crcOf } from './crc'
 
 export const ENVELOPE_BYTES = 64
 const TAIL_AT = 40
@@ -76,12 +77,23 @@ export function readHeader(bytes: Buffer): Envelope | undefined {
 export function checkWhole(bytes: Buffer, envelope: Envelope, suffix: string): 'whole' | 'foreign' | 'corrupt' {
   const payloadAt = ENVELOPE_BYTES + envelope.suffixBytes
   if (bytes.length !== payloadAt + envelope.payloadBytes) return 'corrupt'
-  if (crc32(bytes.subarray(ENVELOPE_BYTES)) !== envelope.crc) return 'corrupt'
-  return bytes.toString('utf8', ENVELOPE_BYTES, payloadAt) === suffix ? 'whole' : 'foreign'
+  if (crcOf(bytes, ENVELOPE_BYTES, bytes.length) !== envelope.crc) return 'corrupt'
+  return isText(bytes, ENVELOPE_BYTES, payloadAt, suffix) ? 'whole' : 'foreign'
 }
 
 export function payloadOf(bytes: Buffer, envelope: Envelope): Buffer {
   return bytes.subarray(ENVELOPE_BYTES + envelope.suffixBytes)
+}
+
+/** Whether the bytes are the text in UTF-8. */
+function isText(bytes: Buffer, start: number, end: number, text: string): boolean {
+  // A text of ASCII letters alone is as long as its bytes; no other text equals such bytes.
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 127) return bytes.toString('utf8', start, end) === text
+    if (start + i >= end || bytes[start + i] !== code) return false
+  }
+  return end - start === text.length
 }
 
 function u64(bytes: Buffer, at: number): number {

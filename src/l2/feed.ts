@@ -271,6 +271,7 @@ export class RedisFeed implements Feed {
     const startMs = monotonicMs()
     if (!(await this.#nodes.ready(deadlineMs))) return false
     const askedMs = monotonicMs()
+    const askedSeqs = this.#sequencer.positions().seqs
     const told = await this.#catchUp.states(partitions, deadlineMs)
     if (this.#isStopped) return true
     if (told.failure !== undefined) this.#noteDenial(told.failure)
@@ -279,7 +280,7 @@ export class RedisFeed implements Feed {
     const replays = new Map<number, number>()
     let isControlNew = false
     for (const [partition, state] of told.states) {
-      const verdict = this.#sequencer.judge(partition, state)
+      const verdict = this.#sequencer.judge(partition, state, askedSeqs[partition])
       if (verdict === 'replay') replays.set(partition, this.#sequencer.seqOf(partition) + 1)
       else if (verdict === 'begun') replays.set(partition, 0)
       else if (partition === CONTROL_PARTITION && (verdict !== 'current' || state === undefined)) isControlNew = true
@@ -307,17 +308,18 @@ export class RedisFeed implements Feed {
 
   /** The control partition as it is, where its messages cannot tell. */
   async #readNamespaces(deadlineMs: number, isDoubted = false): Promise<boolean> {
-    const namespaces = await this.#catchUp.namespaces(this.#sequencer.seqOf(CONTROL_PARTITION), deadlineMs)
+    const askedSeq = this.#sequencer.seqOf(CONTROL_PARTITION)
+    const namespaces = await this.#catchUp.namespaces(askedSeq, deadlineMs)
     if (namespaces instanceof Failure) this.#noteDenial(await this.#named(namespaces, deadlineMs))
     if (namespaces === undefined || namespaces instanceof Failure) return false
     if (this.#isStopped) return true
-    const verdict = this.#sequencer.judge(CONTROL_PARTITION, namespaces.state)
-    const why = verdict === 'epoch' ? 'reset' : 'state'
+    const verdict = this.#sequencer.judge(CONTROL_PARTITION, namespaces.state, askedSeq)
+    const why = verdict === 'epoch' ? 'reset' : verdict === 'first' ? 'first' : 'state'
     // The root first: where all began anew, its epoch ends everything.
     const root = namespaces.epochs.get('')
     if (root !== undefined) this.#listener.onClear('', root, why)
     for (const [namespace, epoch] of namespaces.epochs) if (namespace !== '') this.#listener.onClear(namespace, epoch, why)
-    this.#sequencer.adopt(CONTROL_PARTITION, namespaces.state, verdict === 'epoch' && !isDoubted ? 'epoch' : undefined)
+    if (verdict !== 'current') this.#sequencer.adopt(CONTROL_PARTITION, namespaces.state, verdict === 'epoch' && !isDoubted ? 'epoch' : undefined)
     return true
   }
 

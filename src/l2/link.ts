@@ -10,7 +10,7 @@ import { busy, convertFailure, Failure, isAuthFailure, timeout, unavailable } fr
 import { type Encoded, openRedis, type Redis, send, sendEncoded } from './redis'
 
 export type Argument = string | Buffer | number
-/** Name first. */
+/** Name first; in small letters where it is sent often, which the driver looks up faster. */
 export type Request = readonly [name: string, ...args: Argument[]]
 /** Also a whole command as the bytes of the protocol. */
 export type Order = Request | Encoded
@@ -60,6 +60,9 @@ export class Link {
   #deadlineMs = Number.POSITIVE_INFINITY
   #lastFailure: Failure | undefined
   #waiters = new Set<() => void>()
+  /** Of those who wait for no more than the attempt that is under way. */
+  #onAttempt = new Set<() => void>()
+  #attemptedMs = Number.NEGATIVE_INFINITY
   readonly #owed = new Set<Owed>()
   #owedCommands = 0
   /** Connections made, and those given up because they owed an answer. */
@@ -96,6 +99,28 @@ export class Link {
       }
       const timer = setTimeout(end, Math.max(0, deadlineMs - performance.now()))
       this.#waiters.add(end)
+    })
+  }
+
+  /**
+   * Connects as soon as it may if it is lost, and not when the next attempt would be due. Resolves when that has worked or
+   * failed, at the deadline at the latest.
+   */
+  attempt(deadlineMs: number): Promise<void> {
+    if (this.#isReady || this.#isClosed) return Promise.resolve()
+    const isRefused = this.#lastFailure !== undefined && isAuthFailure(this.#lastFailure)
+    if (this.#redis === undefined) {
+      if (isRefused) return Promise.resolve()
+      this.#retryIn(this.#attemptedMs + FIRST_RETRY_MS - performance.now())
+    }
+    return new Promise((resolve) => {
+      const end = (): void => {
+        clearTimeout(timer)
+        this.#onAttempt.delete(end)
+        resolve()
+      }
+      const timer = setTimeout(end, Math.max(0, deadlineMs - performance.now()))
+      this.#onAttempt.add(end)
     })
   }
 
@@ -139,6 +164,7 @@ export class Link {
 
   #connect(): void {
     this.#retryTimer = undefined
+    this.#attemptedMs = performance.now()
     let redis: Redis
     try {
       redis = openRedis(this.#options.spec, this.#options.address)
@@ -169,7 +195,7 @@ export class Link {
     this.#isReady = true
     this.#lastFailure = undefined
     this.#options.onState?.('connected')
-    for (const end of [...this.#waiters]) end()
+    for (const end of [...this.#waiters, ...this.#onAttempt]) end()
   }
 
   #lost(redis: Redis, failure: Failure | undefined): void {
@@ -193,14 +219,18 @@ export class Link {
     this.#deadline?.unref()
     this.#options.onState?.('lost', failure)
     if (!this.#isClosed) this.#retry()
+    for (const end of [...this.#onAttempt]) end()
   }
 
   #retry(): void {
     const isAuth = this.#lastFailure !== undefined && isAuthFailure(this.#lastFailure)
     const backoffMs = Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** Math.min(10, this.#attempts++))
-    const delayMs = isAuth ? AUTH_RETRY_MS : backoffMs * (0.5 + Math.random() / 2)
-    this.#retryTimer = setTimeout(() => this.#connect(), delayMs)
-    this.#retryTimer.unref()
+    this.#retryIn(isAuth ? AUTH_RETRY_MS : backoffMs * (0.5 + Math.random() / 2))
+  }
+
+  #retryIn(ms: number): void {
+    clearTimeout(this.#retryTimer)
+    this.#retryTimer = setTimeout(() => this.#connect(), Math.max(0, ms)).unref()
   }
 
   #write(redis: Redis, requests: readonly Order[], owed: Owed): void {

@@ -154,7 +154,7 @@ function message(parts: unknown[]): Message | undefined {
     const suffix = parts[at + 1]
     if (typeof suffix !== 'string') return undefined
     if (kind === 5) {
-      const nsEpoch = whole(parts[at + 2], 2 ** 32 - 1)
+      const nsEpoch = whole(parts[at + 2], suffix.startsWith('#') ? MAX_SEQ : 2 ** 32 - 1)
       if (nsEpoch < 0) return undefined
       events.push({ kind, namespace: suffix, nsEpoch })
     } else if (kind === 1 || kind === 2 || kind === 3) {

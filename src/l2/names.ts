@@ -4,7 +4,9 @@
  *   sc1:{shop.17}:d|<namespace>|<key>   value or tombstone (envelope.ts)
  *   sc1:{shop.17}:s                     hash: n = sequence, e = epoch id, o|<origin> = last
  *                                       operation of that host and its answers; in partition 256
- *                                       also |<namespace> = fleet epoch of the namespace
+ *                                       also |<namespace> = fleet epoch of the namespace, and
+ *                                       |#d<slot>, |#x<slot> = sequence at which the tags of a
+ *                                       slot were deleted, expired last
  *   sc1:{shop.17}:l                     stream: log of messages, entry id = <last sequence>-0
  *   sc1:{shop.17}:f<epoch>|<namespace>|<key>   claim of a load for all hosts (claims.ts); the sum of
  *                                       the namespace's fleet epochs is in its name

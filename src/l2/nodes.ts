@@ -82,6 +82,13 @@ export class Nodes {
     return address === undefined ? undefined : this.#linkByAddress.get(address)
   }
 
+  /** Tries the partitions' connections that are lost at once, as `Link.attempt`; undefined where none is. */
+  attempt(partitions: Iterable<number>, deadlineMs: number): Promise<unknown> | undefined {
+    const links = new Set([...partitions].map((partition) => this.linkOf(partition)))
+    const lost = [...links].filter((link) => link !== undefined && !link.isReady) as Link[]
+    return lost.length === 0 ? undefined : Promise.all(lost.map((link) => link.attempt(deadlineMs)))
+  }
+
   /** Those that serve slots. */
   links(): Link[] {
     return this.isCluster ? [...new Set(this.#addressBySlot)].flatMap((address) => this.#linkByAddress.get(address ?? '') ?? []) : [this.#single()]

@@ -55,7 +55,7 @@ export function buildPlainBatch(
     const place: Place = { at: places[2 * i]!, bytes: places[2 * i + 1]!, version: versionOf(seqFloor + 1 + i, salt) }
     writeEntry(block, records[i]!, place, nowMs, settings.tombstoneMs)
   }
-  return { request: { name: 'EVALSHA', bytes: block.end() }, salt }
+  return { request: { name: 'evalsha', bytes: block.end() }, salt }
 }
 
 /** Msgpack, as the script itself would pack them. */

@@ -108,17 +108,18 @@ export class Reader implements FarReader {
       if (this.#tick.push(read) > 1) return
       // Where nothing is under way, what begins in this piece of work goes at once; then reads that several callers begin
       // in one turn of the loop go together.
-      if (isFirst) process.nextTick(() => void this.#flush())
-      else setImmediate(() => void this.#flush())
+      if (isFirst) process.nextTick(this.#flush)
+      else setImmediate(this.#flush)
     })
   }
 
-  async #flush(): Promise<void> {
+  readonly #flush = (): void => {
     const reads = this.#tick
     this.#tick = []
-    // The first connection is worth waiting for; a lost one is not.
-    if (this.#nodes.isStarting) await this.#nodes.ready(Math.max(...reads.map((read) => read.deadlineMs)))
-    await this.#ask(reads, 0)
+    // The first connection is worth waiting for; of a lost one, one attempt to have it back.
+    if (this.#nodes.isStarting) void this.#nodes.ready(Math.max(...reads.map((read) => read.deadlineMs))).then(() => this.#ask(reads, 0))
+    else if (reads.length === 1 && reads[0]!.version === 0 && !this.#nodes.isCluster && !this.#clock.isOld && this.#nodes.linkOf(0)!.isReady) this.#askOne(reads[0]!)
+    else void this.#ask(reads, 0)
   }
 
   /** Sends reads and settles all of them, in the end. Never rejects. */
@@ -126,7 +127,6 @@ export class Reader implements FarReader {
     const open = reads.filter(({ settle }) => settle !== undefined)
     if (open.length === 0) return
     this.#counts.batches++
-    if (open.length === 1 && open[0]!.version === 0 && redirections === 0 && !this.#nodes.isCluster && !this.#clock.isOld) return this.#askOne(open[0]!)
     const requests = new Map<number, Request[]>()
     const asked = new Map<number, Read[][]>()
     const add = (partition: number, request: Request, group: Read[]): void => {
@@ -139,13 +139,14 @@ export class Reader implements FarReader {
         asked.get(partition)!.push(group)
       }
     }
-    for (const [partition, group] of this.#groups(open, redirections > 0 ? 1 : this.#maxKeys)) add(partition, ['MGET', ...group.map((read) => this.#nameOf(read))], group)
+    for (const [partition, group] of this.#groups(open, redirections > 0 ? 1 : this.#maxKeys)) add(partition, ['mget', ...group.map((read) => this.#nameOf(read))], group)
     for (const read of open) {
-      if (read.version > 0) add(this.#routeOf(read), ['GETRANGE', this.#nameOf(read), 0, ENVELOPE_BYTES - 1], [read])
+      if (read.version > 0) add(this.#routeOf(read), ['getrange', this.#nameOf(read), 0, ENVELOPE_BYTES - 1], [read])
     }
     const deadlineMs = Math.max(...open.map((read) => read.deadlineMs))
     const isTimed = this.#clock.isOld
     if (isTimed) add(requests.keys().next().value ?? CONTROL_PARTITION, ['TIME'], [])
+    await this.#nodes.attempt(requests.keys(), deadlineMs)
     const askedMs = monotonicMs()
     const answers = await this.#nodes.send(requests, deadlineMs)
     if (isTimed) this.#learn(requests, answers, askedMs)
@@ -167,10 +168,14 @@ export class Reader implements FarReader {
   }
 
   /** The commonest batch, without what only several need. */
-  async #askOne(read: Read): Promise<void> {
-    const [answer] = await this.#nodes.linkOf(0)!.send([['MGET', this.#nameOf(read)]], read.deadlineMs)
-    if (answer instanceof Failure) this.#fail(read, answer)
-    else this.#answer([read], answer, [])
+  #askOne(read: Read): void {
+    if (read.settle === undefined) return
+    this.#counts.batches++
+    void this.#nodes.linkOf(0)!.send([['mget', this.#nameOf(read)]], read.deadlineMs).then(([answer]) => {
+      if (answer instanceof Failure) this.#fail(read, answer)
+      else if (Array.isArray(answer) && answer.length === 1) this.#settle(read, this.#result(read, answer[0]))
+      else this.#fail(read, garbled(this.#nodes.host))
+    })
   }
 
   /** Values asked for, per MGET. */
@@ -244,7 +249,7 @@ export class Reader implements FarReader {
     if (left.hardLeftMs <= 0) return { state: 'miss', base, why: 'expired' }
     return {
       state: 'hit', codec: envelope.codec, payload: payloadOf(value, envelope), version: base,
-      sourceVersion: envelope.sourceVersion, createdAtMs: envelope.createdAtMs, ...left,
+      sourceVersion: envelope.sourceVersion, createdAtMs: envelope.createdAtMs, ageMs: Math.max(0, this.#clock.nowMs() - envelope.createdAtMs), ...left,
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * The door to ioredis: what users give as a connection, and connections with our settings.
+ * The door to ioredis: connections with our settings.
  *
  * A connection from here lives once: it never reconnects, never sends anything again and never
  * queues while it is not ready. (ioredis 6.0.0 leaves commands unsettled for ever when told not to
@@ -7,10 +7,10 @@
  */
 import { Command, Redis } from 'ioredis'
 import type { Cluster, RedisOptions } from 'ioredis'
-import { misuse } from '../words/errors'
 import type { ConnectionSpec } from './contract'
 
 export type { Redis }
+export { connectionSpec } from './connection-spec'
 
 /** A URL, `host:port`, a unix socket's path, ioredis options, a cluster, or an ioredis instance whose options are taken. */
 export type RedisGiven =
@@ -22,7 +22,7 @@ export type RedisGiven =
 
 const CONNECT_TIMEOUT_MS = 2000
 
-/** What we decide, whatever the user's options say. */
+/** What we decide, whatever the user's options say; connection-spec.ts tells users of it. */
 const OURS = {
   protocol: 2,
   lazyConnect: true,
@@ -45,27 +45,6 @@ const OURS = {
   failoverDetector: false,
   showFriendlyErrorStack: false,
 } as const
-
-/** Of no meaning to connections of ours. */
-const DROPPED = new Set([...Object.keys(OURS), 'commandTimeout', 'socketTimeout', 'blockingTimeout', 'scripts', 'himportFieldsets', 'clusterRetryStrategy'])
-
-/** Throws ERR_CACHE_OPTION for what names no server. */
-export function connectionSpec(given: unknown): ConnectionSpec {
-  if (typeof given === 'string' && given !== '') return fromOptions(fromUrl(given))
-  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw refusal(given)
-  if (isInstance(given)) {
-    return given.isCluster === true
-      ? fromCluster(given.startupNodes ?? [], { ...(given.options['redisOptions'] as object), natMap: given.options['natMap'] })
-      : fromOptions(given.options)
-  }
-  if ('cluster' in given) {
-    const { nodes, options } = (given as { cluster: { nodes?: unknown; options?: Record<string, unknown> } }).cluster ?? {}
-    if (!Array.isArray(nodes) || nodes.length === 0) throw misuse('ERR_CACHE_OPTION', 'redis.cluster.nodes', 'a list of nodes', nodes)
-    const { redisOptions, ...rest } = options ?? {}
-    return fromCluster(nodes, { ...rest, ...(redisOptions as object | undefined) })
-  }
-  return fromOptions(given as Record<string, unknown>)
-}
 
 /** The options that hold functions or objects of classes: such a connection cannot go to a worker thread. */
 export function whatCannotBeSent(spec: ConnectionSpec): string[] {
@@ -126,52 +105,4 @@ export function send(redis: Redis, name: string, args: (string | Buffer | number
   // A null encoding means Buffers; the driver's types know only named ones.
   const command = new Command(name, args, { replyEncoding: null })
   return redis.sendCommand(command) as Promise<unknown>
-}
-
-function fromUrl(text: string): Record<string, unknown> {
-  try {
-    const probe = new Redis(text, { lazyConnect: true })
-    probe.disconnect()
-    return { ...probe.options }
-  } catch {
-    // The text may hold a password.
-    throw misuse('ERR_CACHE_OPTION', 'redis', "a URL like 'redis://host:6379'", undefined)
-  }
-}
-
-function fromOptions(given: object): ConnectionSpec {
-  const options = kept(given)
-  const kind = Array.isArray(options['sentinels']) ? 'sentinel' : 'single'
-  return { kind, options, nodes: [] }
-}
-
-function fromCluster(nodes: readonly unknown[], given: object): ConnectionSpec {
-  const { natMap, ...options } = kept(given)
-  const spec: ConnectionSpec = { kind: 'cluster', options, nodes: nodes.map(nodeOf) }
-  if (typeof natMap === 'object') spec.natMap = natMap as NonNullable<ConnectionSpec['natMap']>
-  return spec
-}
-
-function nodeOf(given: unknown): { host: string; port: number } {
-  const { host, port } = (typeof given === 'string' ? fromUrl(given) : given ?? {}) as { host?: string; port?: number }
-  return { host: host ?? '127.0.0.1', port: Number(port ?? 6379) }
-}
-
-function kept(given: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(given).filter(([name, value]) => value !== undefined && value !== null && !DROPPED.has(name)))
-}
-
-interface Instance {
-  options: Record<string, unknown>
-  isCluster?: boolean
-  startupNodes?: unknown[]
-}
-
-function isInstance(given: object): given is Instance {
-  const { options, sendCommand } = given as { options?: unknown; sendCommand?: unknown }
-  return typeof options === 'object' && options !== null && typeof sendCommand === 'function'
-}
-
-function refusal(given: unknown): Error {
-  return misuse('ERR_CACHE_OPTION', 'redis', 'a URL, options or an instance of ioredis', typeof given === 'string' ? '' : given)
 }

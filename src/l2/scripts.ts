@@ -10,7 +10,8 @@
  *         Form '': entries of any kind.
  *           meta  struct '>BBBxddddI4': op, condition, codec, soft ms, hard ms, expected, source
  *                 version, sum of namespace epochs
- *           tail  the envelope from byte 40 on, suffix, payload; for a clear the namespace path
+ *           tail  the envelope from byte 40 on, suffix, payload; for a clear the namespace path, or '#' and
+ *                 whatever is cleared by it, which gets the sequence of its entry
  *         Form 'w': sets and deletes without any condition, made whole by the sender, so that
  *         nothing is left to do here but to store them.
  *           value envelope, suffix, payload; its version as it is if the partition stands at 8
@@ -165,7 +166,7 @@ for i = isPlain and count + 1 or dups + 1, count do
       isLive = isOurs and flags == 0
       source = o1 * 4294967296 + o2
     end
-    if m[4] > 0 and isOurs and source >= m[4] then mark = 'o'
+    if m[4] > 0 and m[2] ~= 3 and isOurs and source >= m[4] then mark = 'o'
     elseif m[2] == 1 and isLive then mark = 'l'
     elseif m[2] == 2 and not (isLive and stored == m[3]) then mark = 'l'
     elseif m[2] == 3 and stored > m[3] then mark = 'l'
@@ -184,7 +185,10 @@ for i = isPlain and count + 1 or dups + 1, count do
       if m.px then done = pcall_('SET', key, value, 'PX', m.px) else done = pcall_('SET', key, value) end
     elseif op == 5 then
       suffix = tail
-      local clear = math.fmod(math.max(tonumber(call('HGET', state, '|' .. suffix) or 0), m[3]) + 1, 4294967296)
+      local clear = base + i
+      if sub(suffix, 1, 1) ~= '#' then
+        clear = math.fmod(math.max(tonumber(call('HGET', state, '|' .. suffix) or 0), m[3]) + 1, 4294967296)
+      end
       call('HSET', state, '|' .. suffix, format('%.0f', clear))
       clears[#clears + 1] = format('%.0f', clear)
       message[size + 3] = clear

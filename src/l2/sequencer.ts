@@ -65,17 +65,18 @@ export class Sequencer {
 
   /**
    * What `state` demands: nothing, a replay of the log (from its start, where a history has begun
-   * since there was none), or to begin anew. A sequence that has gone
-   * back is a history that was lost (an older snapshot, a replica that lagged behind).
+   * since there was none), or to begin anew. A sequence that is below `askedSeq`, the one that was delivered when the state
+   * was asked for, is a history that was lost (an older snapshot, a replica that lagged behind): messages may overtake an
+   * answer.
    */
-  judge(partition: number, state: PartitionState | undefined): 'current' | 'replay' | 'begun' | 'epoch' | 'first' {
+  judge(partition: number, state: PartitionState | undefined, askedSeq = this.#seqs[partition]!): 'current' | 'replay' | 'begun' | 'epoch' | 'first' {
     const epoch = this.#epochs[partition]!
     const seq = this.#seqs[partition]!
     if (epoch === 0 && seq === 0) return 'first'
     if (state === undefined) return epoch === NO_STATE ? 'current' : 'epoch'
     if (epoch === NO_STATE && partition !== CONTROL_PARTITION) return 'begun'
-    if (epoch !== state.epoch || state.seq < seq) return 'epoch'
-    return state.seq === seq ? 'current' : 'replay'
+    if (epoch !== state.epoch || state.seq < askedSeq) return 'epoch'
+    return state.seq <= seq ? 'current' : 'replay'
   }
 
   /** Goes on from `state`. With a reason, all that was known before is doubted. */
@@ -124,7 +125,7 @@ export class Sequencer {
       const event = events[index]!
       if (event.kind === 0) continue
       if (event.kind === 5) {
-        if (partition === CONTROL_PARTITION) this.#listener.onClear(event.namespace, event.nsEpoch, 'clear')
+        if (partition === CONTROL_PARTITION) this.#listener.onClear(event.namespace, event.nsEpoch, 'clear', origin)
       } else {
         const { version, kind, namespace, key } = event
         this.#listener.onChange({ partition, version, kind, namespace, key, origin })

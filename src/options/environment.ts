@@ -54,7 +54,7 @@ const PLACES = new Map<string, Place>(NAMES.map((name) => [variableOf(name), { n
 
 /** What a variable can say: no functions, no objects with methods. */
 function isText(name: keyof typeof OPTIONS): boolean {
-  return !/^(function|object with)/.test(OPTIONS[name].type)
+  return !/^(function|object with|Standard Schema)/.test(OPTIONS[name].type)
 }
 
 /** Names of fields are checked where their values are. */
@@ -70,6 +70,7 @@ function fieldOf(variable: string): Place | undefined {
 
 function valueOf(name: keyof typeof OPTIONS, field: string | undefined, text: string, variable: string): unknown {
   if (field === undefined && OPTIONS[name].type === 'string') return text
+  if (field === undefined && OPTIONS[name].type.startsWith('array')) return text.split(',').map((part) => part.trim())
   if (text === 'true' || text === 'false') return text === 'true'
   if (text === 'Infinity') return Number.POSITIVE_INFINITY
   if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text)

@@ -3,7 +3,7 @@ import type { RefreshAhead, SingleFlight } from '../sync/load-terms'
 import { type Duration, parseDuration } from '../words/duration'
 import { describe, misuse } from '../words/errors'
 import { parseOneOf, parseWhole } from './parsers'
-import { EVERY_LOAD, EVERY_WRITE, option } from './spec'
+import { EVERY_LOAD, EVERY_WRITE, option, WIDE } from './spec'
 
 /** A share of the ttl below 1, a duration, or `{ beta }`. */
 export type RefreshAheadOption = number | string | { beta: number } | false
@@ -37,6 +37,15 @@ export const FRESHNESS = {
     default: Number.POSITIVE_INFINITY,
     shownDefault: 'Infinity',
     doc: 'No entry is fresh for longer, whatever its own ttl; an entry without ttl, too.',
+    parse: parseBound,
+  }),
+  /** How long an entry is used before Redis is asked for it again. Default: as long as it is fresh. */
+  l1Ttl: option({
+    type: 'duration or Infinity',
+    levels: WIDE,
+    default: Number.POSITIVE_INFINITY,
+    shownDefault: 'Infinity',
+    doc: 'The ttl of entries in the table of a host, where their own is longer: after it Redis is asked again, which has them for `ttl` (`l2.ttl` at most). Lives that slide are left alone. Needs `redis`.',
     parse: parseBound,
   }),
   /** A ttl is shortened by a random part of up to this share. Default 0.1. */
@@ -90,7 +99,7 @@ export const FRESHNESS = {
     levels: EVERY_LOAD,
     default: 1_000,
     shownDefault: "'1s'",
-    doc: 'After a load failed and the stale value was served, the host leaves the source alone for this long; doubles with each failure in a row, up to a minute.',
+    doc: 'After a load failed and the stale value was served, the host leaves the source alone for this long; doubles with each failure in a row, up to a minute. If it is longer than that, it stays as it is.',
     parse: (given: Duration, name) => parsePositive(given, name),
   }),
   /** How long a caller waits where a stale value can be served. Default Infinity. */

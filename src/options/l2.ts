@@ -105,7 +105,7 @@ export function parseRedis(given: RedisOption, name: string): RedisOption {
   if (typeof given === 'object' && given !== null && !Array.isArray(given)) return given
   if (typeof given === 'string' && /^(rediss?|unix):\/\/|^\//.test(given)) return given
   const shown = typeof given === 'string' ? 'another text' : describe(given)
-  throw new CacheError('ERR_CACHE_OPTION', `${name} must be a redis:// or rediss:// URL, the path of a socket, ioredis options or an ioredis instance, got ${shown}`)
+  throw new CacheError('ERR_CACHE_OPTION', `${name} must be a redis://, rediss:// or unix:// URL, the path of a socket, ioredis options or an ioredis instance, got ${shown}`)
 }
 
 function positive(given: Duration, name: string): number {

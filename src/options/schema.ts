@@ -7,12 +7,18 @@ import { type Duration, parseDuration } from '../words/duration'
 import { checkNamespaceName } from '../words/keys'
 import { parseSize, type Size } from '../words/size'
 import { BATCH } from './batch'
+import { type DiskOptions, type DiskSettings, parseDisk } from './disk'
 import { FRESHNESS } from './freshness'
 import { DEFAULT_L2, type L2Options, type L2Settings, parseL2, parseRedis, type RedisOption } from './l2'
 import {
   type Logger, parseFlag, parseL0, parseLogger, parseMemory, parseName, parseOneOf, type ParsedL0, parsePartitionBy, parseText, parseTtl,
   parseWhole,
 } from './parsers'
+import { parseTags } from './tags'
+import { BYTES } from './bytes'
+import { QUOTAS } from './quotas'
+import { VALUES } from './values'
+import { WARM } from './warm'
 import { EVERY_LIFE, EVERY_LOAD, EVERY_WRITE, option, type OptionLevel, type OptionSpec } from './spec'
 
 /** A kind of use with defaults of its own, see presets.ts. */
@@ -90,6 +96,7 @@ export const OPTIONS = {
       return given
     },
   }),
+  ...QUOTAS,
   /** How long an entry is fresh. Default: for ever. A number is milliseconds. */
   ttl: option({
     type: "duration, Infinity or 'adaptive'",
@@ -127,7 +134,19 @@ export const OPTIONS = {
     parse: (given: Duration, name) => parseWhole(parseDuration(given, name), name, 1, 86_400_000),
   }),
   ...FRESHNESS,
+  /** Names under which entries can be ended together: `deleteByTag`, `expireByTag`. Those of cache, namespace and call add up. */
+  tags: option({
+    type: 'array of strings',
+    levels: EVERY_WRITE,
+    default: [] as readonly string[],
+    shownDefault: '[]',
+    doc: 'Names under which entries of a namespace can be ended together, by `deleteByTag` and `expireByTag`. Those of the cache, the namespace, the call and `setTags` add up; at most 128 for one entry, of 1 to 256 bytes each.',
+    parse: parseTags,
+  }),
+  ...VALUES,
+  ...BYTES,
   ...BATCH,
+  ...WARM,
   /** Stores only if the key has no entry. Default false. */
   ifAbsent: option({
     type: 'boolean',
@@ -146,13 +165,13 @@ export const OPTIONS = {
     doc: 'Stores only over the entry of this version, as `getEntry` gave it. With `redis` it is compared in Redis, so it holds across hosts.',
     parse: (given: number, name) => parseWhole(given, name, 1, Number.MAX_SAFE_INTEGER),
   }),
-  /** The value's version at its source, such as a row's: Redis keeps the highest. Needs `redis`. */
+  /** The value's version at its source, such as a row's: only a higher one is stored over it. */
   version: option({
     type: 'number',
     levels: ['set'],
     default: undefined as number | undefined,
     shownDefault: 'none',
-    doc: "The value's version at its source, such as a row's. Redis refuses a version that is not above the one it has; the call then resolves to 0. Needs `redis`.",
+    doc: "The value's version at its source, such as a row's. Not stored, and the call resolves to 0, where a value is there with the same version or a higher one; with `redis` it is compared in Redis, so it holds across hosts. Forgotten with the value: by `delete`, by clears, and by what is stored without one.",
     parse: (given: number, name): number | undefined => parseWhole(given, name, 1, 2 ** 52),
   }),
   /** Sizes of the table of decoded objects in each isolate; false for none. */
@@ -164,13 +183,22 @@ export const OPTIONS = {
     doc: 'Sizes of the table of decoded objects in each isolate. By default, strings of up to 4 KiB may take half of that and at most 64mb, and are kept when read a second time. `false` decodes on every read.',
     parse: parseL0,
   }),
+  /** Copies of entries on a disk, for what has no room in memory and for after a reboot. Default: none. */
+  disk: option({
+    type: 'path or { path, maxBytes, minHits }',
+    levels: ['cache'],
+    default: undefined as DiskSettings | undefined,
+    shownDefault: "none; { maxBytes: '1gb', minHits: 1 }",
+    doc: 'Copies of entries on a disk, shared by all processes of the host, for what has no room in memory and for after a reboot; see [disk.md](disk.md). `path`: a directory; `maxBytes`: what the copies may take, at least 1mb; `minHits`: how often an entry must have been used to be copied, 0 to 3. Needs the package `lmdb`; to be given alike by all processes of the cache.',
+    parse: (given: string | DiskOptions, name): DiskSettings | undefined => parseDisk(given, name),
+  }),
   /** Where Redis is. Default: no Redis, the cache is of this host alone. */
   redis: option({
     type: 'URL, ioredis options or instance',
     levels: ['cache'],
     default: undefined as RedisOption | undefined,
     shownDefault: 'none',
-    doc: 'Redis or Valkey behind the host\'s table: a `redis://`, `rediss://` or socket URL, ioredis options (`sentinels` among them), `{ cluster: { nodes, options } }`, or an ioredis instance, whose options are used for connections of our own.',
+    doc: 'Redis or Valkey behind the host\'s table: a `redis://`, `rediss://` or `unix://` URL or the path of a socket, ioredis options (`sentinels` among them), `{ cluster: { nodes, options } }`, or an ioredis instance, whose options are used for connections of our own.',
     parse: parseRedis,
   }),
   /** When a write resolves. Default 'behind'. */
@@ -179,7 +207,7 @@ export const OPTIONS = {
     levels: EVERY_WRITE,
     default: 'behind' as WriteMode,
     shownDefault: "'behind'",
-    doc: '`behind`: when the record is in the host\'s journal. `through`: when the primary has answered. `around`: as `through`, and the value stays out of the host\'s table. Needs `redis`.',
+    doc: '`behind`: when the record is in the host\'s journal. `through`: when the primary has answered. `around`: as `through`, and the value stays out of the host\'s table. A loaded value is in the table in every mode; its load waits likewise, and does not fail because of Redis. Needs `redis`.',
     parse: (given: WriteMode, name) => parseOneOf(given, name, ['behind', 'through', 'around']),
   }),
   /** What an acknowledged write survives. Default: by the write mode. */
@@ -188,7 +216,7 @@ export const OPTIONS = {
     levels: EVERY_WRITE,
     default: undefined as Durability | undefined,
     shownDefault: '`journal` behind, else `l2`',
-    doc: 'What an acknowledged write survives. `journal`: the death of every process. `disk`: also a reboot, it is in an append-only file and synchronised (see `l2.disk`). `l2`: the primary has it. `replicated`: a replica has it; to be given to `createCache`.',
+    doc: 'What an acknowledged write survives. `journal`: the death of every process. `disk`: also a reboot, it is in an append-only file and synchronised (see `l2.disk`). `l2`: the primary has it. `replicated`: a replica has it; to be given to `createCache`. Needs `redis`.',
     parse: (given: Durability, name): Durability | undefined => parseOneOf<Durability>(given, name, ['journal', 'disk', 'l2', 'replicated']),
   }),
   /** Who may lead the host's traffic with Redis. Default 'auto'. */

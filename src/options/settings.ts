@@ -1,12 +1,16 @@
 /** Option objects to settings: unknown names refused, values parsed, levels laid over each other. */
 import type { Condition } from '../l1/table'
+import type { Validate, ValueAdmission } from '../sync/admission'
 import type { LoadTerms } from '../sync/load-terms'
 import type { Duration } from '../words/duration'
 import { CacheError, describe, misuse } from '../words/errors'
+import type { StandardSchema } from '../words/standard-schema'
 import { nearest } from '../words/suggest'
+import { joinTags } from '../wire/tags'
 import { type FromEnvironment, optionsIn } from './environment'
 import { PRESETS } from './presets'
 import { type Durability, OPTIONS, type OptionLevel, type OptionName, type OptionsAt, type ParsedOptions, type Preset, type WriteMode } from './schema'
+import { type Consistency, NO_SKIPS, type Skips } from './values'
 
 /** What a load or a write is done under, after all levels. */
 export interface Terms extends LoadTerms {
@@ -14,6 +18,14 @@ export interface Terms extends LoadTerms {
   writeMode: WriteMode
   durability: Durability | undefined
   partitionBy: ((key: string) => string) | undefined
+  schema: StandardSchema | undefined
+  validate: Validate | undefined
+  freeze: boolean
+  clone: boolean
+  consistency: Consistency
+  skips: Skips
+  /** By schema, validate and freeze; made by the namespace. */
+  admission: ValueAdmission | undefined
 }
 
 /** What one `set` is done under. */
@@ -27,6 +39,7 @@ export const DEFAULT_TERMS: Terms = {
   adaptive: undefined,
   adaptiveBounds: OPTIONS.adaptiveTtl.default,
   maxTtlMs: OPTIONS.maxTtl.default,
+  l1TtlMs: OPTIONS.l1Ttl.default,
   jitter: OPTIONS.jitter.default,
   sliding: undefined,
   negativeTtlMs: OPTIONS.negativeTtl.default,
@@ -40,9 +53,19 @@ export const DEFAULT_TERMS: Terms = {
   singleFlight: OPTIONS.singleFlight.default,
   leaseMs: OPTIONS.leaseTimeout.default,
   forceFresh: OPTIONS.forceFresh.default,
+  tags: OPTIONS.tags.default,
   writeMode: OPTIONS.writeMode.default,
   durability: OPTIONS.durability.default,
   partitionBy: OPTIONS.partitionBy.default,
+  schema: undefined,
+  validate: undefined,
+  freeze: OPTIONS.freeze.default,
+  clone: OPTIONS.clone.default,
+  consistency: OPTIONS.consistency.default,
+  skips: NO_SKIPS,
+  admission: undefined,
+  codec: undefined,
+  compression: undefined,
 }
 
 const SPEC_BY_NAME = new Map(Object.entries(OPTIONS))
@@ -80,7 +103,7 @@ const DEFAULTS = Object.fromEntries(Object.entries(OPTIONS).map(([name, spec]) =
 function laidOver(base: object, over: object): object {
   const laid: Record<string, unknown> = { ...base }
   for (const [name, value] of Object.entries(over)) {
-    const isByField = (name === 'l0' || name === 'l2') && typeof laid[name] === 'object' && typeof value === 'object'
+    const isByField = (name === 'l0' || name === 'l2' || name === 'disk') && typeof laid[name] === 'object' && typeof value === 'object'
     if (value !== undefined) laid[name] = isByField ? { ...(laid[name] as object), ...(value as object) } : value
   }
   return laid
@@ -111,6 +134,7 @@ export function overTerms(base: Terms, given: Partial<ParsedOptions>): Terms {
     adaptive: isAdaptive ? adaptiveBounds : undefined,
     adaptiveBounds,
     maxTtlMs: given.maxTtl ?? base.maxTtlMs,
+    l1TtlMs: given.l1Ttl ?? base.l1TtlMs,
     jitter: given.jitter ?? base.jitter,
     sliding: over(given.sliding, base.sliding),
     negativeTtlMs: given.negativeTtl ?? base.negativeTtlMs,
@@ -124,9 +148,19 @@ export function overTerms(base: Terms, given: Partial<ParsedOptions>): Terms {
     singleFlight: given.singleFlight ?? base.singleFlight,
     leaseMs: given.leaseTimeout ?? base.leaseMs,
     forceFresh: given.forceFresh ?? base.forceFresh,
+    tags: given.tags === undefined ? base.tags : joinTags(base.tags, given.tags),
     writeMode: given.writeMode ?? base.writeMode,
     durability: given.durability ?? base.durability,
     partitionBy: given.partitionBy ?? base.partitionBy,
+    schema: over(given.schema, base.schema),
+    validate: over(given.validate, base.validate),
+    freeze: given.freeze ?? base.freeze,
+    clone: given.clone ?? base.clone,
+    consistency: given.consistency ?? base.consistency,
+    skips: given.skip ?? base.skips,
+    admission: base.admission,
+    codec: over(given.codec, base.codec),
+    compression: over(given.compression, base.compression),
   }
 }
 

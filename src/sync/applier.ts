@@ -8,6 +8,7 @@ import type { Journal } from '../journal/contract'
 import type { L1Table, L1View } from '../l1/table'
 import type { Change, DoubtReason, FeedListener, LinkState } from '../l2/contract'
 import type { CacheError } from '../words/errors'
+import { isTagClear, tagClearOf } from './tag-words'
 import { viewAt } from './views'
 
 export interface ApplierOptions {
@@ -76,12 +77,25 @@ export class Applier implements FeedListener {
     if (version > deferred.version || this.#journal.pending(namespace, key) === undefined) this.#deferred.delete(id)
   }
 
-  onClear(namespace: string, epoch: number, why: 'clear' | 'state' | 'reset'): void {
+  onClear(namespace: string, epoch: number, why: 'clear' | 'state' | 'first' | 'reset', origin?: string): void {
+    if (isTagClear(namespace)) return this.#onTagClear(namespace, epoch, origin)
     const view = viewAt(this.#table, namespace)
     this.counters.clears++
     // Entries carry the fleet epochs they were stored under, so this alone ends them.
     if (why === 'reset' && namespace === '') this.#table.resetFleetEpochs(epoch)
+    // The answer to a clear of our own may have been here before.
+    else if (why === 'clear' || why === 'state') view.advanceFleetEpoch(epoch)
     else view.setFleetEpoch(epoch)
+  }
+
+  #onTagClear(name: string, sequence: number, origin: string | undefined): void {
+    const clear = tagClearOf(name)
+    if (clear === undefined) return
+    this.counters.clears++
+    const { tags } = this.#table
+    // What this host cleared itself it did before it told Redis. The table first: what is noted is not done again by the next leader.
+    if (origin !== this.#journal.hostId) tags.clear(clear.slot, clear.kind)
+    tags.noteFleetClear(clear.slot, clear.kind, sequence)
   }
 
   onDoubt(_partition: number, reason: DoubtReason): void {

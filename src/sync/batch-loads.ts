@@ -35,10 +35,10 @@ export class BatchLoads {
     this.#flights = flights
   }
 
-  /** As `Flights.load`. */
-  load(call: LoadCall, run: GroupLoader, batch: BatchTerms): Promise<unknown> {
+  /** As `Flights.load`, or as `Flights.past`. */
+  load(call: LoadCall, run: GroupLoader, batch: BatchTerms, isPast = false): Promise<unknown> {
     const window = this.#windowOf(this.#loads, call.view, call.terms, run, batch, false)
-    const outcome = window.group.load(call)
+    const outcome = window.group.load(call, isPast)
     if (++window.size >= batch.maxSize) window.close()
     return outcome
   }

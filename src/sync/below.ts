@@ -1,12 +1,41 @@
 /** What flights ask of the tiers below the table. Contract only: `far-tier.ts` fulfils it with Redis. */
-import type { L1View, LeaseToken, Life } from '../l1/table'
+import type { Admission, L1View, LeaseToken, Life } from '../l1/table'
+import type { EncodedValue } from '../wire/codec'
 import type { Notes } from '../wire/notes'
+import type { Tags } from '../wire/tags'
+import type { ValueCodec } from '../wire/value-codec'
+import type { NearTerms } from './near-life'
+import type { WriteTerms } from './write-terms'
 
 /** A key somebody wants, and the terms it is wanted under. */
 export interface Wish {
   view: L1View
   key: string
-  terms: { life: Life; leaseMs: number; forceFresh: boolean; partitionBy?: ((key: string) => string) | undefined }
+  /** What is loaded waits no longer to be below, on the clock of performance.now(). */
+  untilMs?: number
+  /** Of a loaded value that was found unchanged. */
+  sourceVersion?: number | undefined
+  /** Called when a fresh value was found below the table on behalf of this very wish. */
+  onFound?: ((tier: 'disk' | 'l2') => void) | undefined
+  /** Copies on the disk are passed over. */
+  skipsDisk?: boolean | undefined
+  terms: NearTerms & {
+    life: Life
+    leaseMs: number
+    forceFresh: boolean
+    /** 'fresh': nothing is served that Redis was not asked about. */
+    consistency?: string
+    /** What is found is fresh for no longer than that after it was stored. */
+    maxTtlMs?: number
+    partitionBy?: ((key: string) => string) | undefined
+    /** What a loaded value waits for; absent: for nothing. */
+    writeMode?: WriteTerms['writeMode'] | undefined
+    durability?: WriteTerms['durability']
+    /** What is found passes through it. */
+    admission?: Admission | undefined
+    /** The namespace's own, absent: the built-in one. */
+    codec?: ValueCodec | undefined
+  }
 }
 
 /** A wish and when it began, on the clock of performance.now(): all that is waited for on its behalf shares one deadline. */
@@ -27,7 +56,7 @@ export interface Missed {
   base: number | undefined | Promise<number | undefined>
   /** The table's doubt before anything was read or loaded. */
   doubt: number
-  stale?: { value: unknown; notes?: Notes | undefined; hardLeftMs: number }
+  stale?: { value: unknown; stored: EncodedValue; notes?: Notes | undefined; tags?: Tags | undefined; hardLeftMs: number; ageMs: number }
 }
 
 /** 'alone': nobody can tell who else loads. */
@@ -50,6 +79,6 @@ export interface Below {
   fetch(wish: TimedWish, lease: LeaseToken): Promise<Found | Missed>
   /** The fresh value below, stored nowhere; undefined when there is none or it does not come in time. */
   peek(wish: TimedWish): Promise<unknown>
-  /** Publishes a loaded value under the lease and hands it down. Rejects with ERR_CACHE_VALUE for what cannot be stored. */
-  fill(wish: Wish, lease: LeaseToken, value: unknown, missed: Missed): void | Promise<void>
+  /** Publishes a loaded value under the lease and hands it down, and waits as its terms say. Rejects with ERR_CACHE_VALUE for what cannot be stored. */
+  fill(wish: TimedWish, lease: LeaseToken, value: unknown, missed: Missed): void | Promise<void>
 }

@@ -99,8 +99,9 @@ export function patiently(outcome: Promise<unknown>, key: string, { softMs, hard
   })
 }
 
+/** Never early, as timers of Node may be by a part of a millisecond: nothing of the call may begin after it has ended. */
 function timer(fire: () => void, ms: number): NodeJS.Timeout {
-  return setTimeout(fire, Math.min(MAX_TIMER_MS, Math.max(0, ms)))
+  return setTimeout(fire, Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(ms) + 1)))
 }
 
 export function timedOut(key: string, limitMs: number): CacheError {

@@ -9,7 +9,9 @@
 import type { DiskRecord, Journal, Mark } from '../journal/contract'
 import type { L1Table, Life } from '../l1/table'
 import type { FarHistory, Held } from '../l2/contract'
-import { FILL, SET } from './journal-words'
+import { Codec } from '../wire/codec'
+import { readStamp, restamped } from '../wire/tags'
+import { DELETE, FILL, SET } from './journal-words'
 import { viewAt } from './views'
 
 export interface ReplayParts {
@@ -151,7 +153,8 @@ function isLater(place: number, order: number): boolean {
 }
 
 /** Its mark in the journal; 0: it is outdated, -1: it does not fit, undefined: the leadership is lost. */
-async function write({ table, journal, controlEpoch }: ReplayParts, record: DiskRecord, expected: number): Promise<Mark | undefined> {
+async function write({ table, journal, controlEpoch }: ReplayParts, given: DiskRecord, expected: number): Promise<Mark | undefined> {
+  const record = given.op === SET && given.codec === Codec.tagged ? tagged(table, given, controlEpoch) : given
   const { op, namespace, key, partition, codec, payload } = record
   const view = viewAt(table, namespace)
   const life = lifeLeft(record)
@@ -169,6 +172,18 @@ async function write({ table, journal, controlEpoch }: ReplayParts, record: Disk
     }
     await journal.roomy(performance.now() + ATTEMPT_MS)
   }
+}
+
+/** What its tags have lost since is replaced in Redis all the same, by what is gone or stale. */
+function tagged(table: L1Table, record: DiskRecord, controlEpoch: number): DiskRecord {
+  const clock = table.tags.clock()
+  const { slots, sequence } = readStamp(record.payload)
+  // In another history nobody has cleared anything yet.
+  const state = record.controlEpoch === controlEpoch ? table.tags.fleetSince(slots, sequence) : 'current'
+  const hasGrace = record.softAtMs !== 0 && record.hardAtMs > record.softAtMs
+  if (state === 'gone' || (state === 'expired' && !hasGrace)) return { ...record, op: DELETE, codec: 0, payload: new Uint8Array() }
+  const payload = restamped(record.payload, clock, 0)
+  return state === 'expired' ? { ...record, payload, softAtMs: Math.min(record.softAtMs, Date.now()) } : { ...record, payload }
 }
 
 /** Undefined when nothing is left of it. */

@@ -6,13 +6,20 @@
 import type { Journal, PendingWrite } from '../journal/contract'
 import type { L1Entry, L1Table, LeaseToken, Life } from '../l1/table'
 import type { FarFailure, FarHit, FarKey, FarReader, FarSame, ReadResult } from '../l2/contract'
+import { type About, aboutOf, bareBytes, withoutCap } from '../wire/about'
 import { bytesOf, Codec, decode, EncodedValue } from '../wire/codec'
-import { type Notes, readNotes, withoutCap } from '../wire/notes'
+import { withReady } from '../wire/compressed'
+import { restamped } from '../wire/tags'
 import { CacheError } from '../words/errors'
 import type { Below, Found, Missed, TimedWish, Wish } from './below'
+import type { DiskReads } from './disk-tier'
+import { encodedAgain, FarTags } from './far-tags'
 import { Claimer } from './fleet-claims'
 import { FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
+import { nearLife } from './near-life'
+import { packedOf, unpackElsewhere } from './packing'
 import { isOfMark, markOf, versionOfEntry, versionOfMark } from './versions'
+import { needsRedis } from './write-terms'
 
 export interface FarSettings {
   softTimeoutMs: number
@@ -26,22 +33,29 @@ interface Hit {
   value: EncodedValue
   life: Life
   isStale: boolean
+  /** 0 or less: it is none. */
+  hardLeftMs: number
 }
 
-export type FarEntry = Pick<L1Entry, 'value' | 'version' | 'isStale' | 'ttlLeftMs'> & { tier: 'l0' | 'l1' | 'l2' }
+export type FarEntry = Pick<L1Entry, 'value' | 'version' | 'ageMs' | 'isStale' | 'ttlLeftMs' | 'tags'> & { tier: 'l0' | 'l1' | 'l2' }
 
 export class FarTier implements Below {
   readonly #table: L1Table
   readonly #journal: Journal
   readonly #reader: FarReader
   readonly #settings: FarSettings
+  readonly #tags: FarTags
+  readonly #disk: DiskReads | undefined
   readonly claims: Claimer
 
-  constructor(table: L1Table, journal: Journal, reader: FarReader, settings: FarSettings) {
+  /** `disk`: the copies of this host, which are looked at before Redis. */
+  constructor(table: L1Table, journal: Journal, reader: FarReader, settings: FarSettings, disk?: DiskReads) {
     this.#table = table
     this.#journal = journal
     this.#reader = reader
     this.#settings = settings
+    this.#disk = disk
+    this.#tags = new FarTags(table, journal)
     this.claims = new Claimer(journal, reader, settings.hardTimeoutMs, (wish) => this.#keyOf(wish))
   }
 
@@ -54,6 +68,7 @@ export class FarTier implements Below {
     const { view, key } = wish
     // Before anything is read: what is found may be as old as this.
     const doubt = this.#table.doubt()
+    const tagClock = this.#table.tags.clock()
     const held = view.entry(key, { doubtful: true })
     if (wish.terms.forceFresh) return { state: 'miss', base: this.#baseNow(wish, held), doubt }
     if (held?.fleet !== undefined && held.fleet.isDoubtful && this.#isPending(held.fleet.mark)) {
@@ -61,11 +76,17 @@ export class FarTier implements Below {
       return { state: 'value', value: held.value }
     }
     const { pending, inTheWay } = this.#ownWrites(wish)
+    const isUndecided = pending !== undefined && isConditional(pending)
+    if (inTheWay === 'clear' && (pending === undefined || isUndecided)) return { state: 'miss', base: undefined, doubt }
     // Redis decides about a conditional write: until it has, what is read may be outdated at once, so it is not stored. Nor is
-    // what a write that has just begun may have taken out of the table.
-    if (inTheWay === 'write' || (pending !== undefined && isConditional(pending))) return this.#passing(wish, lease, pending, doubt)
+    // what a write that has just begun, which a clear may hide, may have taken out of the table.
+    if (inTheWay !== undefined || isUndecided) return this.#passing(wish, lease, pending, doubt)
     if (pending !== undefined) return this.#fromJournal(wish, lease, pending, doubt)
-    if (inTheWay === 'clear') return { state: 'miss', base: undefined, doubt }
+    const copied = held === undefined ? await this.#disk?.read(wish, lease, doubt) : undefined
+    if (copied?.state === 'value') {
+      wish.onFound?.('disk')
+      return copied
+    }
     const canServeStale = held !== undefined && wish.terms.life.graceMs > 0
     const deadlineMs = wish.startMs + (canServeStale ? this.#settings.softTimeoutMs : this.#settings.hardTimeoutMs)
     const known = held?.fleet?.isDoubtful === true && !held.isStale ? held.fleet.version : 0
@@ -77,71 +98,127 @@ export class FarTier implements Below {
       }
       return { state: 'miss', base: known, doubt }
     }
-    if (result.state !== 'hit') return { state: 'miss', base: result.state === 'miss' ? result.base : undefined, doubt }
-    const hit = hitOf(result)
-    if (hit.isStale) {
-      return { state: 'miss', base: result.version, doubt, stale: { value: decoded(hit.value), notes: notesOf(hit.value), hardLeftMs: result.hardLeftMs } }
+    if (result.state === 'miss') return { state: 'miss', base: result.base, doubt }
+    if (result.state === 'failed') {
+      const doubted = this.#doubted(wish)
+      if (doubted === undefined) return { state: 'miss', base: undefined, doubt, ...(copied === undefined ? {} : { stale: copied.stale }) }
+      unlessClosed(() => view.abandon(key, lease))
+      return { state: 'value', value: doubted.value }
     }
-    const value = decoded(hit.value)
-    const stored = unlessClosed(() => view.publish(key, lease, hit.value, hit.life, { version: result.version, doubt }))
+    const hit = hitOf(result, wish.terms, tagClock)
+    if (hit.hardLeftMs <= 0) return { state: 'miss', base: result.version, doubt }
+    // Nothing is awaited for what is decoded at once: the entry is there before anybody else's turn.
+    const decoded = packedOf(hit.value) === undefined ? this.#decoded(hit.value) : await this.#unpacked(hit.value)
+    const value = wish.terms.admission === undefined ? decoded : await admitted(wish, decoded)
+    // What cannot be read here, or is not admitted, is loaded anew, over what Redis has.
+    if (value === undefined) return { state: 'miss', base: result.version, doubt }
+    if (hit.isStale) {
+      const about = this.#aboutOf(hit.value)
+      return { state: 'miss', base: result.version, doubt, stale: { value, stored: hit.value, notes: about?.notes, tags: about?.tags, hardLeftMs: hit.hardLeftMs, ageMs: result.ageMs } }
+    }
+    wish.onFound?.('l2')
+    const stored = unlessClosed(() => view.publish(key, lease, hit.value, nearLife(hit.life, wish.terms), { version: result.version, doubt, ageMs: result.ageMs }))
     if (stored !== 0) return { state: 'value', value }
     const own = this.#own(wish)
-    if (own !== undefined) return own.value === undefined ? { state: 'miss', base: undefined, doubt } : { state: 'value', value: own.value }
+    if (own !== undefined) {
+      const shown = wish.terms.admission === undefined ? own.value : await admitted(wish, own.value)
+      return shown === undefined ? { state: 'miss', base: undefined, doubt } : { state: 'value', value: shown }
+    }
     this.#outdate(wish, result)
     return { state: 'value', value }
   }
 
   async peek(wish: TimedWish): Promise<unknown> {
     const { pending, inTheWay } = this.#ownWrites(wish)
-    if (pending !== undefined && !isConditional(pending)) return valueOf(pending)
+    if (pending !== undefined && !isConditional(pending)) return admitted(wish, this.#valueOf(pending))
     if (inTheWay === 'clear') return undefined
     const result = await this.#ask(wish, this.deadlineOf(wish), 0)
     const own = this.#own(wish)
-    if (own !== undefined) return own.value
+    if (own !== undefined) return admitted(wish, own.value)
     this.#outdate(wish, result)
-    return result.state === 'hit' && !hitOf(result).isStale ? decode(result.codec, result.payload) : undefined
+    if (result.state === 'failed') return this.#doubted(wish)?.value
+    return result.state === 'hit' && !hitOf(result, wish.terms).isStale ? admitted(wish, await this.#unpacked(result)) : undefined
   }
 
-  fill(wish: Wish, lease: LeaseToken, value: unknown, { base, doubt }: Missed): void | Promise<void> {
+  fill(wish: TimedWish, lease: LeaseToken, value: unknown, { base, doubt }: Missed): void | Promise<void> {
     const encoded = EncodedValue.of(value)
     if (!(base instanceof Promise)) return this.#store(wish, lease, encoded, base, doubt)
     encoded.detach()
     return base.then((known) => unlessClosed(() => this.#store(wish, lease, encoded, known, doubt)))
   }
 
-  /** The entry with its version in the fleet; from Redis where only Redis can tell, if there is time for that. */
+  /**
+   * The entry with its version in the fleet; from Redis where only Redis can tell, if there is time for that. Its value is
+   * undefined if the namespace does not admit it.
+   */
   async entry(wish: TimedWish, held: L1Entry | undefined): Promise<FarEntry | undefined> {
     const known = held === undefined ? undefined : versionOfEntry(this.#journal, held)
     if (known !== undefined) return { ...held!, version: known }
     const { pending, inTheWay } = this.#ownWrites(wish)
-    if (pending !== undefined && held === undefined) return entryOfPending(pending)
+    if (pending !== undefined && held === undefined) return admittedEntry(wish, this.#entryOfPending(pending))
     const unknown = held === undefined ? undefined : { ...held, version: 0 }
     if (pending !== undefined || inTheWay === 'clear') return unknown
     const result = await this.#ask(wish, Math.min(this.deadlineOf(wish), performance.now() + this.#settings.softTimeoutMs), 0)
     if (result.state === 'hit') {
-      const { value, life, isStale } = hitOf(result)
-      return { value: decoded(value), version: result.version, isStale, ttlLeftMs: ttlLeftOf(life, isStale), tier: 'l2' }
+      const { value: stored, life, isStale, hardLeftMs } = hitOf(result, wish.terms)
+      const value = hardLeftMs > 0 ? await this.#unpacked(stored) : undefined
+      if (value === undefined) return undefined
+      return admittedEntry(wish, { value, version: result.version, ageMs: result.ageMs, isStale, ttlLeftMs: ttlLeftOf(life, isStale), tier: 'l2', ...this.#tagsIn(result) })
     }
-    return unknown
+    const doubted = result.state === 'failed' && unknown === undefined ? this.#doubted(wish) : undefined
+    return doubted === undefined ? unknown : { ...doubted, version: 0 }
   }
 
-  #store(wish: Wish, lease: LeaseToken, encoded: EncodedValue, base: number | undefined, doubt: number): void {
+  /**
+   * The version of a value in Redis that is none any more, as a tag of it was cleared, or a namespace: 0 where there is no such
+   * value. Undefined where the value is one, or Redis cannot be asked.
+   */
+  async clearedVersion(wish: Wish, deadlineMs: number): Promise<number | undefined> {
+    const result = await this.#ask(wish, deadlineMs, 0)
+    return result.state !== 'miss' ? undefined : result.why === 'cleared' ? result.base : 0
+  }
+
+  /** Whether an entry of the table is what Redis has. If it is older, it is gone afterwards. */
+  async isCurrent(wish: TimedWish, held: L1Entry): Promise<'current' | 'gone' | 'unknown'> {
+    const { view, key } = wish
+    const doubt = this.#table.doubt()
+    const known = versionOfEntry(this.#journal, held)
+    // A write of this host that is still on its way comes after whatever Redis has.
+    if (known !== undefined && isOfMark(known)) return 'current'
+    const result = await this.#ask(wish, wish.startMs + this.#settings.hardTimeoutMs, known ?? 0)
+    if (result.state === 'failed') return 'unknown'
+    if (result.state === 'same' || (result.state === 'hit' && result.version === known)) {
+      unlessClosed(() => view.revalidated(key, known!, doubt))
+      return 'current'
+    }
+    this.#outdate(wish, result)
+    return unlessClosed(() => view.entry(key, { quiet: true }))?.version === held.version ? 'unknown' : 'gone'
+  }
+
+  #store(wish: TimedWish, lease: LeaseToken, encoded: EncodedValue, base: number | undefined, doubt: number): void | Promise<void> {
     const { view, key, terms } = wish
     const mark = base === undefined || !Number.isFinite(base) ? 0 : this.#journal.prepare({
       op: SET, namespace: view.namespace, key, partition: this.#partitionOf(wish), codec: encoded.codec, payload: encoded.payload,
-      life: capped(terms.life, this.#settings.ttlMs), condition: FILL, expected: base, sourceVersion: 0,
+      life: capped(terms.life, this.#settings.ttlMs), condition: FILL, expected: base, sourceVersion: wish.sourceVersion ?? 0,
     })
     const fleet = mark > 0 ? { mark, doubt } : { version: 0, doubt }
     let hostVersion = 0
     try {
-      hostVersion = view.publish(key, lease, encoded, terms.life, fleet)
+      hostVersion = view.publish(key, lease, encoded, nearLife(terms.life, terms), fleet)
     } finally {
       if (mark > 0 && hostVersion === 0) this.#journal.cancel(mark)
     }
-    if (mark <= 0 || hostVersion === 0 || this.#journal.commit(mark, hostOrder(hostVersion, SET), view.epoch())) return
+    if (mark <= 0 || hostVersion === 0) return
+    if (this.#journal.commit(mark, hostOrder(hostVersion, SET), view.epoch())) return this.#reached(mark, wish)
     // Given up by the leader, which could not wait. Nobody is owed it: the entry goes, then the record.
     view.invalidate(key, 0, (shown) => shown === mark)
     this.#journal.cancel(mark)
+  }
+
+  /** Whatever Redis makes of it: the value is loaded. */
+  #reached(mark: number, { terms: { writeMode = 'behind', durability }, startMs, untilMs = Number.POSITIVE_INFINITY }: TimedWish): Promise<void> | undefined {
+    if (!needsRedis({ writeMode, durability })) return undefined
+    return this.#journal.settled(mark, Math.min(startMs + this.#settings.hardTimeoutMs, untilMs)).then(() => {})
   }
 
   /**
@@ -173,7 +250,7 @@ export class FarTier implements Below {
   /** What this host has written to the key and Redis has not answered, and what else forbids to believe Redis. */
   #ownWrites({ view, key }: Wish): { pending: PendingWrite | undefined; inTheWay: 'write' | 'clear' | undefined } {
     const inTheWay = this.#journal.inTheWay(view.namespace, key)
-    const pending = this.#journal.pending(view.namespace, key)
+    const pending = this.#tags.pending(view.namespace, key)
     // Cleared on this host since: it will not be sent.
     return { pending: pending?.nsEpoch === view.epoch() ? pending : undefined, inTheWay }
   }
@@ -186,12 +263,24 @@ export class FarTier implements Below {
     const entry = unlessClosed(() => wish.view.entry(wish.key, { quiet: true }))
     if (entry !== undefined && !entry.isStale) return { value: entry.value }
     const pending = unlessClosed(() => this.#ownWrites(wish).pending)
-    return pending === undefined || isConditional(pending) ? undefined : { value: valueOf(pending) }
+    return pending === undefined || isConditional(pending) ? undefined : { value: this.#valueOf(pending) }
+  }
+
+  /**
+   * A fresh entry that is in doubt, for a read that Redis has not answered: while the host knows that Redis is away, it is
+   * served as all others are, since nobody can check it.
+   */
+  #doubted({ view, key, terms }: Wish): L1Entry | undefined {
+    const { link, breaker } = this.#journal.status
+    if (terms.consistency === 'fresh') return undefined
+    if (link === 'connected' && !breaker.isOpen) return undefined
+    const held = unlessClosed(() => view.entry(key, { quiet: true, doubtful: true }))
+    return held === undefined || held.isStale ? undefined : held
   }
 
   async #passing(wish: TimedWish, lease: LeaseToken, pending: PendingWrite | undefined, doubt: number): Promise<Found | Missed> {
     if (pending !== undefined && !isConditional(pending)) {
-      const value = valueOf(pending)
+      const value = wish.terms.admission === undefined ? this.#valueOf(pending) : await admitted(wish, this.#valueOf(pending))
       if (value === undefined) return { state: 'miss', base: undefined, doubt }
       unlessClosed(() => wish.view.abandon(wish.key, lease))
       return { state: 'value', value }
@@ -199,20 +288,24 @@ export class FarTier implements Below {
     const result = await this.#ask(wish, wish.startMs + this.#settings.hardTimeoutMs, 0)
     const own = this.#own(wish)
     if (own !== undefined && own.value !== undefined) {
+      const shown = wish.terms.admission === undefined ? own.value : await admitted(wish, own.value)
+      if (shown === undefined) return { state: 'miss', base: undefined, doubt }
       unlessClosed(() => wish.view.abandon(wish.key, lease))
-      return { state: 'value', value: own.value }
+      return { state: 'value', value: shown }
     }
     this.#outdate(wish, result)
-    if (result.state !== 'hit' || hitOf(result).isStale) return { state: 'miss', base: undefined, doubt }
+    if (result.state !== 'hit' || hitOf(result, wish.terms).isStale) return { state: 'miss', base: undefined, doubt }
+    const value = await admitted(wish, await this.#unpacked(result))
+    if (value === undefined) return { state: 'miss', base: undefined, doubt }
     unlessClosed(() => wish.view.abandon(wish.key, lease))
-    return { state: 'value', value: decode(result.codec, result.payload) }
+    return { state: 'value', value }
   }
 
-  #fromJournal(wish: Wish, lease: LeaseToken, pending: PendingWrite, doubt: number): Found | Missed {
+  async #fromJournal(wish: Wish, lease: LeaseToken, pending: PendingWrite, doubt: number): Promise<Found | Missed> {
     const { view, key } = wish
-    const value = valueOf(pending)
+    const value = wish.terms.admission === undefined ? this.#valueOf(pending) : await admitted(wish, this.#valueOf(pending))
     if (value === undefined) return { state: 'miss', base: undefined, doubt }
-    unlessClosed(() => view.publish(key, lease, new EncodedValue(pending.codec, pending.payload), pending.life, { mark: pending.mark, doubt }))
+    unlessClosed(() => view.publish(key, lease, new EncodedValue(pending.codec, pending.payload), nearLife(pending.life, wish.terms), { mark: pending.mark, doubt }))
     return { state: 'value', value }
   }
 
@@ -222,7 +315,14 @@ export class FarTier implements Below {
     // Whoever waited for another's flight may have no time left.
     if (performance.now() >= deadlineMs) return Promise.resolve(TOO_LATE)
     const ask = this.#keyOf(wish)
-    return known > 0 ? this.#reader.revalidate(ask, known, deadlineMs) : this.#reader.read(ask, deadlineMs)
+    return this.#judged(known > 0 ? this.#reader.revalidate(ask, known, deadlineMs) : this.#reader.read(ask, deadlineMs))
+  }
+
+  /** By its tags, if it has any. */
+  async #judged(answer: Promise<ReadResult | FarSame>): Promise<ReadResult | FarSame> {
+    const result = await answer
+    if (result.state !== 'hit' || result.codec !== Codec.tagged) return result
+    return unlessClosed(() => this.#tags.judged(result)) ?? TOO_LATE
   }
 
   #keyOf(wish: Wish): FarKey {
@@ -235,25 +335,60 @@ export class FarTier implements Below {
   }
 
   /** What the caller gets without its being stored: nobody may be given anything older afterwards, also not by a read that began before. */
-  #outdate({ view, key }: Wish, result: ReadResult): void {
+  #outdate(wish: Wish, result: ReadResult): void {
+    const { view, key } = wish
     const version = result.state === 'hit' ? result.version : result.state === 'miss' ? result.base : 0
     // What Redis gave the write that the table shows may be forgotten: where Redis has the same value, loads end and the entry stays.
-    if (result.state === 'hit' && unlessClosed(() => this.#showsSame(view.entry(key, { quiet: true, doubtful: true }), result)) === true) {
+    if (result.state === 'hit' && unlessClosed(() => this.#showsSame(wish, view.entry(key, { quiet: true, doubtful: true }), result)) === true) {
       unlessClosed(() => view.expire(key))
     } else if (version > 0) unlessClosed(() => view.invalidate(key, version, (mark) => this.#journal.isSettled(mark) && !this.#isFrom(mark, version)))
   }
 
-  #showsSame(held: L1Entry | undefined, { codec, payload, version }: FarHit): boolean {
+  #showsSame({ view, terms }: Wish, held: L1Entry | undefined, { codec, payload, version }: FarHit): boolean {
     const mark = held?.fleet?.mark ?? 0
     if (mark === 0 || !this.#journal.isSettled(mark) || this.#isFrom(mark, version)) return false
-    const own = held!.notes === undefined ? EncodedValue.of(held!.value) : EncodedValue.noted(held!.value, held!.notes)
-    return own.codec === codec && Buffer.compare(bytesOf(own.codec, own.payload), payload) === 0
+    const own = encodedAgain(view.namespace, { ...held!, value: EncodedValue.by(terms.codec, held!.value) })
+    const bare = this.#table.unreadable.read(() => bareBytes(codec, payload))
+    return bare !== undefined && bareBytes(own.codec, bytesOf(own.codec, own.payload)).equals(bare)
   }
 
   /** Redis is known to have given the write at least that version. */
   #isFrom(mark: number, version: number): boolean {
     const answer = this.#journal.answerOf(mark)
     return answer?.result === 'stored' && answer.version >= version
+  }
+
+  /** Undefined for what cannot be read here. */
+  #decoded({ codec, payload }: { codec: number; payload: string | Uint8Array }): unknown {
+    return this.#table.unreadable.read(() => decode(codec, payload as Uint8Array))
+  }
+
+  /** The same, in which the pool does the long part where there is one. */
+  async #unpacked(stored: { codec: number; payload: string | Uint8Array }): Promise<unknown> {
+    const packed = packedOf(stored)
+    if (packed === undefined) return this.#decoded(stored)
+    return withReady(packed, await unpackElsewhere(packed), () => this.#decoded(stored))
+  }
+
+  /** Of a write that Redis need not decide about; undefined for a delete, or when its life is over. */
+  #valueOf(pending: PendingWrite): unknown {
+    return pending.op === SET && pending.life.ttlMs >= 0 ? this.#decoded(pending) : undefined
+  }
+
+  /** A write on its way that the table does not show: its room was needed, or Redis has lost its data since. */
+  #entryOfPending(pending: PendingWrite): FarEntry | undefined {
+    const value = isConditional(pending) ? undefined : this.#valueOf(pending)
+    if (value === undefined) return undefined
+    return { value, version: versionOfMark(pending.mark), ageMs: 0, isStale: false, ttlLeftMs: ttlLeftOf(pending.life, false), tier: 'l1', ...this.#tagsIn(pending) }
+  }
+
+  #aboutOf({ codec, payload }: { codec: number; payload: string | Uint8Array }): About | undefined {
+    return this.#table.unreadable.read(() => aboutOf(codec, payload))
+  }
+
+  #tagsIn(stored: { codec: number; payload: Uint8Array }): Pick<L1Entry, 'tags'> {
+    const tags = this.#aboutOf(stored)?.tags
+    return tags === undefined ? {} : { tags }
   }
 
   #isPending(mark: number): boolean {
@@ -267,42 +402,41 @@ function isConditional({ condition, sourceVersion }: PendingWrite): boolean {
   return condition === IF_ABSENT || condition === IF_VERSION || sourceVersion > 0
 }
 
-/** Of a write that Redis need not decide about; undefined for a delete, or when its life is over. */
-function valueOf({ op, life, codec, payload }: PendingWrite): unknown {
-  return op === SET && life.ttlMs >= 0 ? decode(codec, payload) : undefined
-}
-
-/** A write on its way that the table does not show: its room was needed, or Redis has lost its data since. */
-function entryOfPending(pending: PendingWrite): FarEntry | undefined {
-  const { op, codec, payload, life, mark } = pending
-  if (op !== SET || life.ttlMs < 0 || isConditional(pending)) return undefined
-  return { value: decode(codec, payload), version: versionOfMark(mark), isStale: false, ttlLeftMs: ttlLeftOf(life, false), tier: 'l1' }
-}
-
 function ttlLeftOf({ ttlMs }: Life, isStale: boolean): number {
   return ttlMs === 0 && !isStale ? Number.POSITIVE_INFINITY : ttlMs
 }
 
-function hitOf(result: FarHit): Hit {
-  const { softLeftMs, hardLeftMs } = result
+/** `tagClock`: the table's, before it was read. */
+function hitOf(result: FarHit, terms: Wish['terms'], tagClock = 0): Hit {
+  const { softLeftMs, hardLeftMs } = lifeLeftOf(result, terms)
   const life = softLeftMs === Number.POSITIVE_INFINITY
     ? { ttlMs: 0, graceMs: 0 }
-    : { ttlMs: softLeftMs, graceMs: hardLeftMs === Number.POSITIVE_INFINITY ? MAX_GRACE_MS : Math.max(0, hardLeftMs - softLeftMs) }
-  const payload = result.codec === Codec.noted ? withoutCap(result.payload) : result.payload
-  return { value: new EncodedValue(result.codec, payload), life, isStale: softLeftMs <= 0 }
+    : { ttlMs: Math.max(0, softLeftMs), graceMs: hardLeftMs === Number.POSITIVE_INFINITY ? MAX_GRACE_MS : Math.max(0, hardLeftMs - softLeftMs) }
+  const own = withoutCap(result.codec, result.payload)
+  const payload = result.codec === Codec.tagged ? restamped(own, tagClock, 0) : own
+  return { value: new EncodedValue(result.codec, payload), life, isStale: softLeftMs <= 0, hardLeftMs }
+}
+
+/** What Redis says is left, or less: whoever wrote it may know of no cap. The grace begins at the cap then. */
+function lifeLeftOf({ softLeftMs, hardLeftMs, ageMs }: FarHit, { maxTtlMs = Number.POSITIVE_INFINITY, life }: Wish['terms']): Pick<FarHit, 'softLeftMs' | 'hardLeftMs'> {
+  const cappedMs = maxTtlMs - ageMs
+  if (softLeftMs <= 0 || softLeftMs <= cappedMs) return { softLeftMs, hardLeftMs }
+  const graceMs = softLeftMs === Number.POSITIVE_INFINITY ? life.graceMs : hardLeftMs - softLeftMs
+  return { softLeftMs: cappedMs, hardLeftMs: cappedMs + graceMs }
+}
+
+/** What readers are given of it; undefined: as if it were not there. */
+function admitted({ view, key, terms: { admission } }: Wish, value: unknown): unknown {
+  return admission === undefined || value === undefined ? value : admission.decoded(value, key, view.namespace)
+}
+
+async function admittedEntry(wish: Wish, entry: FarEntry | undefined): Promise<FarEntry | undefined> {
+  return entry === undefined || wish.terms.admission === undefined ? entry : { ...entry, value: await admitted(wish, entry.value) }
 }
 
 /** Of a version: sequence * 1024 + salt. */
 const SALTS = 1024
 const MAX_GRACE_MS = 365 * 86_400_000
-
-function decoded(value: EncodedValue): unknown {
-  return decode(value.codec, value.payload as Uint8Array)
-}
-
-function notesOf({ codec, payload }: EncodedValue): Notes | undefined {
-  return codec === Codec.noted ? readNotes(payload as Uint8Array) : undefined
-}
 
 /** The life an entry has in Redis. */
 export function capped(life: Life, ttlMs: number): Life {

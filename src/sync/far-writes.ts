@@ -5,14 +5,19 @@
  * killed process leaves either nothing, or a record that the leader brings to Redis.
  */
 import type { DeadLetter, HostDisk, Journal, JournalWrite, Settled } from '../journal/contract'
-import type { Condition, Fleet, L1Table, L1View, Life } from '../l1/table'
-import { bytesOf, EncodedValue } from '../wire/codec'
+import type { Condition, Fleet, L1Entry, L1Table, L1View, Life, TagClear } from '../l1/table'
+import { bytesOf, Codec, EncodedValue } from '../wire/codec'
+import { readStamp, restamped } from '../wire/tags'
 import { CacheError } from '../words/errors'
 import { checkKey } from '../words/keys'
+import { encodedAgain, stateOfWrite } from './far-tags'
 import type { FarSettings } from './far-tier'
 import { capped } from './far-tier'
-import { ALWAYS, CLEAR, DELETE, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
-import { isOfMark, markOf, versionOfMark } from './versions'
+import { ALWAYS, CLEAR, DELETE, FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
+import { nearLife } from './near-life'
+import { packedValue, type PackTerms } from './packing'
+import { nameOfTagClear, tagClearOf } from './tag-words'
+import { isOfMark, markOf, versionOfEntry, versionOfMark } from './versions'
 import { viewAt } from './views'
 import { BLANK, conditionOf, CONTROL_PARTITION, expectedOf, isAwaited, needsRedis, type WriteTerms } from './write-terms'
 
@@ -69,7 +74,7 @@ export class FarWrites {
     checkKey(key)
     const encoded = EncodedValue.of(value)
     if (terms.condition?.if === 'version' && isOfMark(terms.condition.version)) {
-      return this.#setOver(view, key, encoded, terms, life, markOf(terms.condition.version))
+      return this.#setOver(view, key, encoded, terms, life, markOf(terms.condition.version), deadlineMs)
     }
     const isConditional = terms.condition !== undefined || (terms.sourceVersion ?? 0) > 0
     const record: JournalWrite = {
@@ -84,11 +89,12 @@ export class FarWrites {
         return { order: hostOrder(version, DELETE), result: 0 }
       }, encoded, deadlineMs).then((accepted) => this.#confirmed(accepted, true))
     }
-    const put: Apply<number> = (fleet, before) => this.#put(view, key, encoded, life, undefined, fleet, before)
+    const near = nearLife(life, terms)
+    const put: Apply<number> = (fleet, before) => this.#put(view, key, encoded, near, undefined, fleet, before)
     if (terms.durability === 'disk') encoded.detach()
     if (!isAwaited(terms)) {
       // By far the most common: there is room, and nothing to wait for.
-      const accepted = this.#attempt(view, record, put)
+      const accepted = this.#attempt(view, record, put, encoded)
       if (accepted !== undefined) return Promise.resolve(versionOfMark(accepted.mark))
     }
     const written = this.#write(view, record, put, encoded, deadlineMs)
@@ -97,9 +103,8 @@ export class FarWrites {
   }
 
   /** Over a write of this host that was not answered when its version was asked for. */
-  async #setOver(view: L1View, key: string, encoded: EncodedValue, terms: WriteTerms, life: Life, mark: number): Promise<number> {
+  async #setOver(view: L1View, key: string, encoded: EncodedValue, terms: WriteTerms, life: Life, mark: number, deadlineMs = this.deadline(terms)): Promise<number> {
     encoded.detach()
-    const deadlineMs = performance.now() + this.#settings.hardTimeoutMs
     const version = await this.#answered(mark, deadlineMs)
     return version === 0 ? 0 : this.set(view, key, encoded, { ...terms, condition: { if: 'version', version } }, life, deadlineMs)
   }
@@ -119,6 +124,11 @@ export class FarWrites {
 
   /** Writes again what Redis had refused, as a write of now. False for what was not kept whole, or whose life is over. */
   async retry(letter: DeadLetter): Promise<boolean> {
+    const tag = letter.op === CLEAR ? tagClearOf(letter.namespace) : undefined
+    if (tag !== undefined) {
+      await this.clearTag(this.#table.root, tag.slot, tag.kind, { life: BLANK.life, writeMode: 'behind' })
+      return true
+    }
     const view = viewAt(this.#table, letter.namespace)
     if (letter.op === CLEAR) {
       await this.clear(view, { life: BLANK.life, writeMode: 'behind' })
@@ -131,6 +141,8 @@ export class FarWrites {
     }
     const life = this.#lifeLeft(letter)
     if (letter.op !== SET || payload === undefined || life === undefined) return false
+    // A tag of it was cleared after it was written.
+    if (stateOfWrite(this.#table, codec, payload, life) !== 'current') return false
     const encoded = new EncodedValue(codec, payload)
     const record: JournalWrite = { ...BLANK, op: SET, namespace: view.namespace, key, partition, codec, payload, life }
     const put: Apply<number> = (fleet, before) => this.#put(view, key, encoded, life, undefined, fleet, before)
@@ -160,7 +172,7 @@ export class FarWrites {
    * value that Redis does not have, `held` its version in the table. Rejects as a conditional `set`.
    */
   async take(view: L1View, key: string, terms: WriteTerms, version: number, held: number): Promise<boolean> {
-    const deadlineMs = performance.now() + this.#settings.hardTimeoutMs
+    const deadlineMs = this.deadline(terms)
     const expected = isOfMark(version) ? await this.#answered(markOf(version), deadlineMs) : version
     if (version > 0 && expected === 0) return false
     const partition = this.#partitionOf(view, key, terms)
@@ -175,26 +187,59 @@ export class FarWrites {
     return { order: hostOrder(version, DELETE), result: wasThere }
   }
 
-  /** Stores the table's present value again with another life; false when there is none. The call began at `startMs`. */
-  async renew(view: L1View, key: string, terms: WriteTerms, lifeOf: (hardLeftMs: number, ttlLeftMs: number) => Life, startMs: number): Promise<boolean> {
+  /** Ends what carries a tag's slot on this host at once, and on the others as soon as they hear of it. */
+  async clearTag(view: L1View, slot: number, kind: TagClear, terms: WriteTerms): Promise<void> {
+    const { tags } = this.#table
+    // The clock before it tells the leader whether the table has had it.
+    const record = { ...BLANK, op: CLEAR, namespace: nameOfTagClear(slot, kind), key: '', partition: CONTROL_PARTITION, expected: tags.clock() }
+    const accepted = await this.#write(view, record, () => {
+      tags.clear(slot, kind)
+      return { order: 0, result: undefined }
+    }, undefined, this.#deadlineOf(terms))
+    if (isAwaited(terms)) await this.#confirmed(accepted)
+  }
+
+  /**
+   * Stores the table's present value again with another life; false when there is none, undefined when it went while it was
+   * encoded, or Redis turned out to have a newer one: what is below may be newer. The call began at `startMs`. With `overAny`
+   * over whatever Redis has: it ends a life, and that of what this host has not heard of as well.
+   */
+  async renew(
+    view: L1View, key: string, terms: WriteTerms & PackTerms, lifeOf: (hardLeftMs: number, ttlLeftMs: number) => Life, startMs: number, overAny: boolean,
+  ): Promise<boolean | undefined> {
     const deadlineMs = startMs + this.#settings.hardTimeoutMs
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       const entry = view.entry(key)
-      if (entry === undefined) return false
+      if (entry === undefined) return isFirst || performance.now() >= deadlineMs ? false : undefined
       const life = lifeOf(entry.hardLeftMs, entry.ttlLeftMs)
-      const encoded = entry.notes === undefined ? EncodedValue.of(entry.value) : EncodedValue.noted(entry.value, entry.notes)
+      const packed = packedValue(terms, entry.value)
+      const stored = packed instanceof Promise ? await packed : packed
+      // With the clock of its tags: a new life makes nothing of what they have lost.
+      const encoded = encodedAgain(view.namespace, { ...entry, value: stored })
       const record: JournalWrite = {
         op: SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
-        life: capped(life, this.#settings.ttlMs), condition: ALWAYS, expected: 0, sourceVersion: 0,
+        life: capped(life, this.#settings.ttlMs), ...this.#renewing(entry, overAny),
       }
       const condition: Condition = { if: 'version', version: entry.version }
       if (terms.durability === 'disk') encoded.detach()
-      const put: Apply<number> = (fleet, before) => this.#put(view, key, encoded, life, condition, fleet, before)
-      const accepted = await this.#write(view, record, put, encoded, deadlineMs)
+      const put: Apply<number> = (fleet, before) => this.#put(view, key, encoded, nearLife(life, terms), condition, fleet, before)
+      const accepted = await this.#write(view, record, put, encoded, deadlineMs, true)
       if (accepted.result === 0) continue
-      if (isAwaited(terms)) await this.#acknowledged(view, { ...record, payload: encoded.payload }, { ...accepted, deadlineMs }, terms)
-      return true
+      if (!isAwaited(terms)) return true
+      const written = await this.#acknowledged(view, { ...record, payload: encoded.payload }, { ...accepted, deadlineMs }, terms)
+      if (written !== 0) return true
+      view.invalidate(key, 0, (mark) => mark === accepted.mark)
+      return performance.now() >= deadlineMs ? false : undefined
     }
+  }
+
+  /** Over what the new life may be written: over this value alone, unless it is of a write on its way, which comes before. */
+  #renewing(entry: L1Entry, overAny: boolean): Pick<JournalWrite, 'condition' | 'expected' | 'sourceVersion'> {
+    const sourceVersion = entry.notes?.sourceVersion ?? 0
+    // What is newer at its source is not replaced by what is older, not even as stale.
+    const known = overAny && sourceVersion === 0 ? undefined : versionOfEntry(this.#journal, entry)
+    if (known !== undefined && !isOfMark(known)) return { condition: FILL, expected: known, sourceVersion }
+    return sourceVersion > 0 ? { condition: FILL, expected: Number.MAX_SAFE_INTEGER, sourceVersion } : { condition: ALWAYS, expected: 0, sourceVersion }
   }
 
   /** Drops a namespace on this host at once, and on the others as soon as they hear of it. */
@@ -239,22 +284,25 @@ export class FarWrites {
   }
 
   /** At once where the journal has room; else as soon as it has. */
-  #write<T>(view: L1View, record: JournalWrite, apply: Apply<T>, encoded?: EncodedValue, deadlineMs?: number): Promise<Accepted<T>> {
+  #write<T>(
+    view: L1View, record: JournalWrite, apply: Apply<T>, encoded?: EncodedValue, deadlineMs?: number, keepsClock = false,
+  ): Promise<Accepted<T>> {
     try {
-      const accepted = this.#attempt(view, record, apply)
+      const fresh = keepsClock ? undefined : encoded
+      const accepted = this.#attempt(view, record, apply, fresh)
       if (accepted !== undefined) return Promise.resolve(deadlineMs === undefined ? accepted : { ...accepted, deadlineMs })
       encoded?.detach()
-      return this.#writeWhenRoomy(view, encoded === undefined ? record : { ...record, payload: encoded.payload }, apply, deadlineMs)
+      return this.#writeWhenRoomy(view, encoded === undefined ? record : { ...record, payload: encoded.payload }, apply, fresh, deadlineMs)
     } catch (error) {
       return Promise.reject(error)
     }
   }
 
   async #writeWhenRoomy<T>(
-    view: L1View, record: JournalWrite, apply: Apply<T>, deadlineMs = performance.now() + this.#settings.hardTimeoutMs,
+    view: L1View, record: JournalWrite, apply: Apply<T>, encoded: EncodedValue | undefined, deadlineMs = performance.now() + this.#settings.hardTimeoutMs,
   ): Promise<Accepted<T>> {
     while (await this.#journal.roomy(deadlineMs)) {
-      const accepted = this.#attempt(view, record, apply)
+      const accepted = this.#attempt(view, record, apply, encoded)
       if (accepted !== undefined) return { ...accepted, deadlineMs }
     }
     throw new CacheError(
@@ -263,8 +311,10 @@ export class FarWrites {
     )
   }
 
-  /** Undefined when the journal is full. */
-  #attempt<T>(view: L1View, record: JournalWrite, apply: Apply<T>): Accepted<T> | undefined {
+  /** Undefined when the journal is full. `encoded`: what `apply` stores, if its tags hold as of now. */
+  #attempt<T>(view: L1View, write: JournalWrite, apply: Apply<T>, encoded?: EncodedValue): Accepted<T> | undefined {
+    // Not yet seen by anybody. What is cleared from here on comes after it: then it stays cleared.
+    const record = encoded?.codec === Codec.tagged ? { ...write, payload: this.#restamp(encoded) } : write
     let before: GivenUp<T> | undefined
     for (;;) {
       const mark = this.#journal.prepare(record)
@@ -299,6 +349,14 @@ export class FarWrites {
     }
   }
 
+  /** The bytes of a value with tags; as of now, if one of them was cleared since they were made. */
+  #restamp(encoded: EncodedValue): Uint8Array {
+    const payload = encoded.payload as Uint8Array
+    const { slots, clock } = readStamp(payload)
+    if (this.#table.tags.since(slots, clock) === 'current') return payload
+    return (encoded.payload = restamped(payload, this.#table.tags.clock(), 0))
+  }
+
   /** What the table shows of a write that was given up, and is not made anew, is nobody's: it goes, then the record. */
   #withdraw(view: L1View, { op, key }: JournalWrite, before: GivenUp<unknown> | undefined): void {
     if (before === undefined) return
@@ -323,8 +381,11 @@ export class FarWrites {
     const epoch = epochs[partition]!
     const atMs = Date.now()
     const softAtMs = life.ttlMs === 0 ? 0 : atMs + life.ttlMs
+    const bytes = bytesOf(codec, payload)
+    // In another life of the host its tags are judged by what Redis knows to be cleared since.
+    const lasting = codec === Codec.tagged ? restamped(bytes, 0, seqs[CONTROL_PARTITION]!) : bytes
     return this.#disk.append({
-      op, namespace, key, partition, codec, payload: bytesOf(codec, payload), softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + life.graceMs,
+      op, namespace, key, partition, codec, payload: lasting, softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + life.graceMs,
       // Kept for as long as it may be needed: until what came after it is in Redis.
       order, mark: heir || mark, atMs, epoch, floor: epoch > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0,
       controlEpoch: epochs[CONTROL_PARTITION]!, fleetEpoch: view.fleetEpoch(),
@@ -345,10 +406,15 @@ export class FarWrites {
     return heir === undefined ? versionOf(settled, mark) : versionOfMark(mark)
   }
 
-  /** Of a call that waits for Redis or the disk; the clock starts with the call. */
+  /** When a call that waits for Redis has to end. */
+  deadline({ startMs = performance.now() }: Pick<WriteTerms, 'startMs'>): number {
+    return startMs + this.#settings.hardTimeoutMs
+  }
+
+  /** The same of a call that waits for Redis or the disk; undefined for one that does not. */
   #deadlineOf(terms: WriteTerms): number | undefined {
     const waits = isAwaited(terms) || terms.condition !== undefined || (terms.sourceVersion ?? 0) > 0
-    return waits ? performance.now() + this.#settings.hardTimeoutMs : undefined
+    return waits ? this.deadline(terms) : undefined
   }
 
   #partitionOf(view: L1View, key: string, terms: WriteTerms): number {

@@ -22,7 +22,7 @@ export class Claimer implements FleetClaims {
   async claim(wish: TimedWish, lease: LeaseToken, ms: number): Promise<Claim> {
     const key = this.#keyOf(wish)
     const token = `${this.#journal.hostId}.${process.pid}.${lease}.${++this.#count}`
-    const result = await this.#reader.claim(key, token, ms, performance.now() + this.#waitMs)
+    const result = await this.#reader.claim(key, token, ms, wish.startMs + this.#waitMs)
     if (result.state === 'won') this.#heldByLease.set(lease, { key, token })
     return result.state === 'failed' ? { state: 'alone' } : result
   }

@@ -6,13 +6,16 @@
  */
 import type { L1Entry, L1Table, LeaseToken } from '../l1/table'
 import { EncodedValue } from '../wire/codec'
+import { joinTags, type Tags, tagsOf } from '../wire/tags'
 import { CacheError } from '../words/errors'
 import type { Below, Missed, TimedWish, Wish } from './below'
 import { type Bulkhead, crowdedOut, type Release } from './bulkhead'
 import { LoadDeadline } from './deadlines'
 import { isSameValue, loaded, type Storable } from './lifetime'
 import type { LoadTerms } from './load-terms'
+import { Packing, packing } from './packing'
 import { type Before, type LoadContext, type Loader, type LoadReason, openContext, type Said } from './loader-context'
+import type { Listening } from './told'
 
 /** One caller's wish to load. */
 export interface LoadCall extends Wish {
@@ -21,6 +24,10 @@ export interface LoadCall extends Wish {
   loader?: Loader
   /** The terms with options over them that a loader gave. */
   withOptions?: (terms: LoadTerms, options: object) => LoadTerms
+  /** The tiers below the table are neither asked nor filled. */
+  isNear?: boolean
+  /** When the call began of which this is a part, on the clock of performance.now(); absent: now. */
+  startMs?: number
   /** Called, maybe more than once, when the loader will not run soon if it has not begun: there is a result, or somebody else loads. */
   onDecided?: () => void
 }
@@ -32,6 +39,7 @@ export interface LoadTools {
   table: L1Table
   below: Below | undefined
   bulkhead: Bulkhead
+  listening: Listening
   /** What becomes of the key once the lease has ended; undefined when it still stands at `untilMs`. */
   whenEnded(call: TimedCall, lease: LeaseToken, untilMs: number): Promise<{ value: unknown } | undefined>
 }
@@ -39,14 +47,17 @@ export interface LoadTools {
 export interface Grant {
   lease: LeaseToken
   failures: number
+  tagClock: number
 }
 
 /** How long the error of a flight is kept for those who wait for it in other processes, where nothing stale is served. */
 const ERROR_MEMO_MS = 1_000
-/** However many loads have failed in a row, the source is asked that often. */
+/** However many loads have failed in a row, the source is asked that often, unless the first wait is longer. */
 const MAX_BACKOFF_MS = 60_000
 
 const MAX_GRACE_MS = 365 * 86_400_000
+/** For telling callers of a result before their time is over. */
+const TOLD_MS = 10
 
 const NOTHING_BELOW: Missed = { state: 'miss', base: undefined, doubt: 0 }
 
@@ -55,21 +66,41 @@ export class Flight {
   readonly call: TimedCall
   readonly leaseEndMs: number
   readonly #tools: LoadTools
+  readonly #below: Below | undefined
   readonly #grant: Grant
   /** It is not loaded because it is missing, and nobody waits. */
   readonly #isRefresh: boolean
   readonly #deadline: LoadDeadline
+  /** The call's, with what the loader has said so far. */
+  #own: LoadTerms
+  /** Until then its callers wait for what becomes of the result. */
+  #untilMs = Number.POSITIVE_INFINITY
   #missed = NOTHING_BELOW
+  #tags: Tags | undefined
   readonly #onStale: (() => void)[] = []
+  /** What the loader has taken of the call's time; the rest is waited for Redis. */
+  #loadMs = 0
 
   constructor(tools: LoadTools, call: TimedCall, grant: Grant, isRefresh = false) {
     this.call = call
     this.leaseEndMs = performance.now() + call.terms.leaseMs
+    this.#own = call.terms
     this.#tools = tools
+    this.#below = call.isNear === true ? undefined : tools.below
     this.#grant = grant
     this.#isRefresh = isRefresh
     this.#deadline = new LoadDeadline(call.key, call.terms.leaseMs)
     this.promise = this.#fly()
+  }
+
+  /** As of when its result holds, by the clears of tags. */
+  get tagClock(): number {
+    return this.#grant.tagClock
+  }
+
+  /** A tag of the result was cleared since its load began: it is none for who came after that. */
+  get isOutdated(): boolean {
+    return this.#tags !== undefined && unlessClosed(() => this.#tools.table.tags.since(this.#tags!.slots, this.#tags!.clock)) !== 'current'
   }
 
   /** What a caller with grace may be served instead of the result. */
@@ -87,8 +118,8 @@ export class Flight {
     const { view, key, loader } = this.call
     const { lease } = this.#grant
     try {
-      if (this.#tools.below !== undefined) {
-        const fetched = await this.#tools.below.fetch(this.call, lease)
+      if (this.#below !== undefined) {
+        const fetched = await this.#below.fetch(this.call, lease)
         if (fetched.state === 'value') return fetched.value
         this.#missed = fetched
         if (fetched.stale !== undefined) for (const listener of this.#onStale) listener()
@@ -102,7 +133,7 @@ export class Flight {
       return this.#failed(error)
     } finally {
       this.#deadline.end()
-      this.#tools.below?.claims?.release(lease)
+      this.#below?.claims?.release(lease)
     }
   }
 
@@ -110,6 +141,7 @@ export class Flight {
     const { terms } = this.call
     const hasStandIn = this.#isRefresh || (terms.timeoutMs !== Number.POSITIVE_INFINITY && unlessClosed(() => this.stale()) !== undefined)
     const limitMs = hasStandIn ? terms.backgroundTimeoutMs : terms.hardTimeoutMs
+    this.#untilMs = this.leaseEndMs - terms.leaseMs + limitMs - TOLD_MS
     return this.#deadline.within(this.#run(loader, limitMs), limitMs)
   }
 
@@ -124,15 +156,15 @@ export class Flight {
       // Who has been told that it is over does not begin after all.
       if (this.#deadline.isOver) return undefined
       const startMs = performance.now()
-      let own: LoadTerms = terms
-      const setOptions = (options: object): void => void (own = this.call.withOptions?.(own, options) ?? own)
+      const setOptions = (options: object): void => void (this.#own = this.call.withOptions?.(this.#own, options) ?? this.#own)
       const about = { key, attempt: this.#grant.failures + 1, setOptions }
       const { context, said } = openContext(about, () => this.#reason(), () => this.#before(), () => this.#deadline.signal)
-      const value = await loader(context)
-      const loadMs = performance.now() - startMs
+      const made = await runTold(this.#tools.listening, this.call, loader, context)
+      const loadMs = (this.#loadMs = performance.now() - startMs)
       this.#tools.table.recordLoad(loadMs)
-      await unlessClosed(() => this.#store(value, own, said, loadMs))
-      return value
+      const value = terms.admission === undefined ? made : await terms.admission.given(made, key)
+      await unlessClosed(() => this.#store(value, this.#own, said, loadMs))
+      return terms.admission === undefined ? value : terms.admission.handedOut(value, terms.codec)
     } finally {
       leave()
     }
@@ -141,9 +173,10 @@ export class Flight {
   /** Undefined when this host is to load; else what another host has loaded, or meanwhile something stale. */
   async #claim(): Promise<{ value: unknown } | undefined> {
     const { lease } = this.#grant
-    const claims = this.#tools.below?.claims
+    const claims = this.#below?.claims
+    let { startMs } = this.call
     while (claims !== undefined && !this.#deadline.isOver) {
-      const claim = await claims.claim(this.call, lease, this.leaseEndMs - performance.now())
+      const claim = await claims.claim({ ...this.call, startMs }, lease, this.leaseEndMs - performance.now())
       if (claim.state !== 'taken') return undefined
       this.call.onDecided?.()
       if (this.#isRefresh) return { value: unlessClosed(() => this.call.view.abandon(this.call.key, lease)) }
@@ -153,10 +186,13 @@ export class Flight {
         // The lease stays until the other host is done, so that this one does not ask again with each call.
         const giveBack = (found: unknown): void => void (found ?? unlessClosed(() => this.call.view.abandon(this.call.key, lease)))
         ended.then(giveBack, () => {})
+        this.#tools.listening.stale(this.call.view.namespace, this.call.key)
         return stale
       }
       const found = await ended
       if (found !== undefined) return found
+      // The wait was for the other host and not for Redis.
+      startMs = performance.now()
     }
     return undefined
   }
@@ -174,30 +210,51 @@ export class Flight {
   #store(value: unknown, terms: LoadTerms, said: Said, loadMs: number): void | Promise<void> {
     const { view, key } = this.call
     const { lease } = this.#grant
-    if (value === undefined) return view.abandon(key, lease)
-    const stored = this.#storable(value, terms, said, loadMs)
-    if (this.#tools.below === undefined) view.publish(key, lease, stored.value, stored.life)
-    else return this.#tools.below.fill({ ...this.call, terms: { ...this.call.terms, life: stored.life } }, lease, stored.value, this.#missed)
+    if (value === undefined || terms.skips?.l1 === true) return view.abandon(key, lease)
+    const packed = packing(terms, value)
+    const sourceVersion = said.isNotModified ? this.#before()?.notes?.sourceVersion : undefined
+    const put = (stored: unknown): void | Promise<void> =>
+      this.#put(this.#tagged(this.#storable(stored, value, terms, said, loadMs, sourceVersion), terms, said), terms, sourceVersion)
+    if (!(packed instanceof Packing)) return put(packed)
+    // The lease stands meanwhile; a change of the key ends it.
+    return packed.packed.then((stored) => unlessClosed(() => put(stored)))
   }
 
-  #storable(value: unknown, terms: LoadTerms, said: Said, loadMs: number): Storable {
+  #put(stored: Storable, terms: LoadTerms, sourceVersion: number | undefined): void | Promise<void> {
+    const { view, key } = this.call
+    const { lease } = this.#grant
+    if (this.#below === undefined || terms.skips?.l2 === true) view.publish(key, lease, stored.value, stored.life)
+    else return this.#below.fill({ ...this.call, startMs: this.call.startMs + this.#loadMs, terms: { ...terms, life: stored.life }, untilMs: this.#untilMs, sourceVersion }, lease, stored.value, this.#missed)
+  }
+
+  #storable(stored: unknown, value: unknown, terms: LoadTerms, said: Said, loadMs: number, sourceVersion: number | undefined): Storable {
     const hasOwnTtl = terms.refreshAhead !== undefined && terms.life.ttlMs !== this.call.terms.life.ttlMs
     const isWeighed = terms.refreshAhead !== undefined && 'beta' in terms.refreshAhead
     const before = (): { ttlMs: number; isSame: boolean } | undefined => {
       const there = this.#before()
       return there?.notes === undefined ? undefined
-        : { ttlMs: there.notes.ttlMs, isSame: said.isNotModified || isSameValue(there.value, value) }
+        : { ttlMs: there.notes.ttlMs, isSame: said.isNotModified || isSameValue(there.value, value, terms.codec) }
     }
-    const findings = { etag: said.etag, lastModified: said.lastModified, loadMs, before, hasOwnTtl, isWeighed }
-    return loaded(terms, value, findings, this.#tools.table)
+    const findings = { etag: said.etag, lastModified: said.lastModified, loadMs, sourceVersion, before, hasOwnTtl, isWeighed }
+    return loaded(terms, stored, findings, this.#tools.table)
+  }
+
+  #tagged(stored: Storable, terms: LoadTerms, said: Said): Storable {
+    // Who is told that nothing has changed does not look what it is about.
+    const names = said.isNotModified ? joinTags(this.#before()?.tags?.names ?? [], terms.tags) : terms.tags
+    if (names.length === 0) return stored
+    this.#tags = tagsOf(this.call.view.namespace, names, this.#grant.tagClock)
+    return { value: EncodedValue.tagged(stored.value, this.#tags), life: stored.life }
   }
 
   #failed(error: unknown): unknown {
     const { view, key, terms } = this.call
     const { lease } = this.#grant
     const failures = this.#grant.failures + 1
-    const backoffMs = Math.min(MAX_BACKOFF_MS, terms.graceBackoffMs * 2 ** Math.min(failures - 1, 20))
-    const fail = (lateMs: number, memoMs = 2 * MAX_BACKOFF_MS, token = lease): void => {
+    const { errorTtlMs, graceBackoffMs } = this.#own
+    const maxBackoffMs = Math.max(MAX_BACKOFF_MS, graceBackoffMs)
+    const backoffMs = Math.min(maxBackoffMs, graceBackoffMs * 2 ** Math.min(failures - 1, 20))
+    const fail = (lateMs: number, memoMs = 2 * maxBackoffMs, token = lease): void => {
       unlessClosed(() => view.fail(key, token, error, memoMs, { ms: lateMs, failures }))
     }
     const there = unlessClosed(() => view.entry(key, { quiet: true }))
@@ -206,20 +263,21 @@ export class Flight {
       fail(Math.min(backoffMs, terms.life.graceMs > 0 ? there.hardLeftMs : there.ttlLeftMs))
     } else if (there !== undefined && terms.life.graceMs > 0) {
       fail(Math.min(backoffMs, there.hardLeftMs))
+      this.#tools.listening.stale(view.namespace, key)
       return there.value
     } else if (this.#missed.stale !== undefined && terms.life.graceMs > 0) {
-      const { stale: { value, notes, hardLeftMs }, base, doubt } = this.#missed
-      const fleet = typeof base === 'number' ? { version: base, doubt } : undefined
-      const stored = notes === undefined ? value : EncodedValue.noted(value, notes)
+      const { stale: { value, stored, hardLeftMs, ageMs }, base, doubt } = this.#missed
+      const fleet = typeof base === 'number' ? { version: base, doubt, ageMs } : undefined
       unlessClosed(() => {
         // Stale at once: it is there to be served instead, and only so.
         if (view.publish(key, lease, stored, { ttlMs: 1, graceMs: Math.min(hardLeftMs, MAX_GRACE_MS) }, fleet) === 0) return
         const again = view.acquire(key, { leaseMs: terms.leaseMs, force: true })
         if (again.state === 'granted') fail(Math.min(backoffMs, hardLeftMs), undefined, again.lease)
       })
+      this.#tools.listening.stale(view.namespace, key)
       return value
     } else {
-      fail(terms.errorTtlMs, Math.max(ERROR_MEMO_MS, 2 * terms.errorTtlMs))
+      fail(errorTtlMs, Math.max(ERROR_MEMO_MS, 2 * errorTtlMs))
     }
     throw error
   }
@@ -237,19 +295,33 @@ export class Flight {
 }
 
 /** A load without a lease, whose result is not stored. */
-export async function runAlone({ view, key, terms }: LoadCall, loader: Loader): Promise<unknown> {
+export async function runAlone(call: LoadCall, loader: Loader, listening: Listening): Promise<unknown> {
+  const { view, key, terms } = call
   const deadline = new LoadDeadline(key, terms.leaseMs)
   const before = (): L1Entry | undefined => unlessClosed(() => view.entry(key, { quiet: true }))
-  const { context } = openContext({ key, attempt: 1, setOptions: () => {} }, () => (terms.forceFresh ? 'forced' : 'miss'), before, () => deadline.signal)
+  // Checked all the same.
+  const setOptions = (options: object): void => void call.withOptions?.(terms, options)
+  const { context } = openContext({ key, attempt: 1, setOptions }, () => (terms.forceFresh ? 'forced' : 'miss'), before, () => deadline.signal)
   try {
-    return await deadline.within(run(loader, context), terms.hardTimeoutMs)
+    const made = await deadline.within(runTold(listening, call, loader, context), terms.hardTimeoutMs)
+    return terms.admission === undefined ? made : terms.admission.handedOut(await terms.admission.given(made, key), terms.codec)
   } finally {
     deadline.end()
   }
 }
 
-async function run(loader: Loader, context: LoadContext): Promise<unknown> {
-  return loader(context)
+async function runTold(listening: Listening, { view, key }: LoadCall, loader: Loader, context: LoadContext): Promise<unknown> {
+  if (!listening.hearsLoads) return loader(context)
+  const told = { namespace: view.namespace, key, reason: context.reason }
+  const startMs = performance.now()
+  try {
+    const value = await loader(context)
+    listening.load({ ...told, ms: performance.now() - startMs })
+    return value
+  } catch (error) {
+    listening.load({ ...told, ms: performance.now() - startMs, error })
+    throw error
+  }
 }
 
 /** The entry, if the caller's grace lets it be served. */

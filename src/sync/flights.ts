@@ -13,13 +13,14 @@
  * nothing. Nor does anybody wait for a second flight longer than the tier below may take: one flight
  * after another may wait in vain for a tier that does not answer.
  */
-import type { Acquired, L1Table, L1View, LeaseToken } from '../l1/table'
+import type { Acquired, L1Table, L1View, LeaseToken, TagClear } from '../l1/table'
 import type { Below } from './below'
 import { Bulkhead, type Release } from './bulkhead'
 import { patiently, timedOut } from './deadlines'
 import { Flight, type LoadCall, type LoadTools, runAlone, staleEntry, type TimedCall, unlessClosed } from './flight'
 import { LeaseWaiters, type Waiter } from './lease-waiters'
 import type { Ahead } from './refresh'
+import { type Listening, NOBODY } from './told'
 import { Turns } from './turns'
 
 /** The load's own deadline comes before that of its caller, who can then try again at once. */
@@ -29,7 +30,7 @@ export class Flights {
   /** Loads that run in this isolate. */
   readonly #flightByLease = new Map<LeaseToken, Flight>()
   /** What all callers of this isolate who found a lease taken wait for. */
-  readonly #followerByLease = new Map<LeaseToken, Promise<unknown>>()
+  readonly #followerByLease = new Map<LeaseToken, { outcome: Promise<unknown>; tagClock: number }>()
   readonly #waiters: LeaseWaiters
   /** Turns of the host, which end with this as leases do. */
   readonly turns: Turns
@@ -37,13 +38,13 @@ export class Flights {
   readonly #below: Below | undefined
   readonly #tools: LoadTools
 
-  constructor(table: L1Table, below?: Below) {
+  constructor(table: L1Table, below?: Below, listening: Listening = NOBODY) {
     this.#table = table
     this.#below = below
     this.#waiters = new LeaseWaiters(table)
     this.turns = new Turns(this.#waiters)
     this.#tools = {
-      table, below, bulkhead: new Bulkhead(this.#waiters),
+      table, below, listening, bulkhead: new Bulkhead(this.#waiters),
       whenEnded: (call, lease, untilMs) => this.#whenEnded(call, lease, untilMs),
     }
   }
@@ -53,13 +54,22 @@ export class Flights {
     return this.#table.nowMs()
   }
 
+  /** The clock of clears of tags. */
+  tagClock(): number {
+    return this.#table.tags.clock()
+  }
+
+  clearTag(slot: number, kind: TagClear): void {
+    this.#table.tags.clear(slot, kind)
+  }
+
   /**
    * The value of the key: a fresh one, or the result of the one load, or with grace a stale one
    * while somebody else loads. Rejects with the loader's error.
    */
   load(wish: LoadCall): Promise<unknown> {
     const { view, key, terms } = wish
-    const call: TimedCall = { ...wish, startMs: performance.now() }
+    const call: TimedCall = { ...wish, startMs: wish.startMs ?? performance.now() }
     return this.#ask(call, view.acquire(key, { leaseMs: terms.leaseMs, force: terms.forceFresh, heedsLate: !terms.forceFresh }))
   }
 
@@ -93,7 +103,7 @@ export class Flights {
     const { view, key, terms } = call
     if (terms.forceFresh || terms.life.graceMs === 0) return Promise.reject(error)
     const stale = view.entry(key)
-    if (stale !== undefined) return Promise.resolve(stale.value)
+    if (stale !== undefined) return Promise.resolve(this.#staleOf(call, stale))
     // The stale value has come into doubt since: nobody may serve it before the tier below was asked.
     const isDoubtful = view.entry(key, { quiet: true, doubtful: true }) !== undefined
     return isDoubtful ? this.#ask(call, view.acquire(key, { leaseMs: terms.leaseMs, force: false })) : Promise.reject(error)
@@ -114,8 +124,8 @@ export class Flights {
    * The fresh value of the key in the table or below it, or undefined; nothing is loaded. Waits for
    * a flight of somebody else no longer than `patienceMs`, and then asks below without storing.
    */
-  async read({ view, key, terms }: LoadCall, patienceMs: number): Promise<unknown> {
-    const wish: TimedCall = { view, key, terms, startMs: performance.now() }
+  async read({ view, key, terms, skipsDisk, onFound, startMs = performance.now() }: LoadCall, patienceMs: number): Promise<unknown> {
+    const wish: TimedCall = { view, key, terms, skipsDisk, onFound, startMs }
     let waiter: Waiter | undefined
     try {
       for (;;) {
@@ -131,6 +141,14 @@ export class Flights {
     } finally {
       waiter?.leave()
     }
+  }
+
+  /** What is below the table, or the loader's result, which is stored nowhere: for a call that leaves the table out. */
+  past(wish: LoadCall): Promise<unknown> {
+    const { onDecided } = wish
+    const outcome = this.#alone({ ...wish, startMs: wish.startMs ?? performance.now() })
+    if (onDecided !== undefined) outcome.then(onDecided, onDecided)
+    return outcome
   }
 
   /**
@@ -157,7 +175,7 @@ export class Flights {
   #serve(call: TimedCall, flight: Flight): Promise<unknown> {
     const { key, terms } = call
     const softMs = terms.forceFresh ? Number.POSITIVE_INFINITY : terms.timeoutMs
-    const instead = (): { value: unknown } | undefined => unlessClosed(() => flight.stale())
+    const instead = (): { value: unknown } | undefined => this.#told(call, unlessClosed(() => flight.stale()))
     return patiently(flight.promise, key, { softMs, hardMs: terms.hardTimeoutMs + LOAD_FIRST_MS, instead, onInstead: (look) => flight.onStale(look) })
   }
 
@@ -181,8 +199,19 @@ export class Flights {
 
   /** A run nobody shares and whose result is stored nowhere. */
   async #alone(call: TimedCall): Promise<unknown> {
-    const found = call.terms.forceFresh ? undefined : await this.#below?.peek(call)
-    return found !== undefined || call.loader === undefined ? found : runAlone(call, call.loader)
+    const below = call.isNear === true ? undefined : this.#below
+    const found = call.terms.forceFresh ? undefined : await below?.peek(call)
+    return found !== undefined || call.loader === undefined ? found : runAlone(call, call.loader, this.#tools.listening)
+  }
+
+  #staleOf(call: TimedCall, stale: { value: unknown }): unknown {
+    return this.#told(call, stale).value
+  }
+
+  /** Tells that the caller is served something stale, if it is. */
+  #told<S extends { value: unknown } | undefined>({ view, key }: TimedCall, stale: S): S {
+    if (stale !== undefined) this.#tools.listening.stale(view.namespace, key)
+    return stale
   }
 
   #join(call: TimedCall, lease: LeaseToken): Promise<unknown> {
@@ -192,26 +221,28 @@ export class Flights {
       return patiently(this.#wait(call, lease, hardMs), key, { softMs: Number.POSITIVE_INFINITY, hardMs, instead: () => undefined })
     }
     const stale = staleEntry(call)
-    if (stale !== undefined) return Promise.resolve(stale.value)
+    if (stale !== undefined) return Promise.resolve(this.#staleOf(call, stale))
+    // Who comes after a clear of tags may not take what was loaded before it, so it does not wait with those who may.
+    const tagClock = this.tagClock()
     let follower = this.#followerByLease.get(lease)
-    if (follower === undefined) {
-      follower = this.#follow(call, lease)
+    if (follower?.tagClock !== tagClock) {
+      follower = { outcome: this.#follow(call, lease, tagClock), tagClock }
       this.#followerByLease.set(lease, follower)
     }
-    return patiently(follower, key, { softMs: Number.POSITIVE_INFINITY, hardMs, instead: () => unlessClosed(() => staleEntry(call)) })
+    return patiently(follower.outcome, key, { softMs: Number.POSITIVE_INFINITY, hardMs, instead: () => this.#told(call, unlessClosed(() => staleEntry(call))) })
   }
 
-  async #follow(call: TimedCall, lease: LeaseToken): Promise<unknown> {
+  async #follow(call: TimedCall, lease: LeaseToken, tagClock: number): Promise<unknown> {
     const isOthers = !this.#flightByLease.has(lease)
     try {
-      return await (isOthers && call.terms.singleFlight === 'process' ? this.#alone(call) : this.#wait(call, lease))
+      return await (isOthers && call.terms.singleFlight === 'process' ? this.#alone(call) : this.#wait(call, lease, Number.POSITIVE_INFINITY, tagClock))
     } finally {
-      this.#followerByLease.delete(lease)
+      if (this.#followerByLease.get(lease)?.tagClock === tagClock) this.#followerByLease.delete(lease)
     }
   }
 
   /** Waits until the load of `first` has a result, and takes over when it ends without one, if that is within `hardMs`. */
-  async #wait(call: TimedCall, first: LeaseToken, hardMs = Number.POSITIVE_INFINITY): Promise<unknown> {
+  async #wait(call: TimedCall, first: LeaseToken, hardMs = Number.POSITIVE_INFINITY, tagClock = this.tagClock()): Promise<unknown> {
     const { view, key, terms } = call
     const patienceMs = terms.leaseMs * (2 + Math.random())
     const waiter = this.#waiters.enter(Math.min(patienceMs, hardMs))
@@ -239,7 +270,9 @@ export class Flights {
         const flight = force ? undefined : this.#flightByLease.get(lease)
         const untilMs = Math.min(flight?.leaseEndMs ?? 0, giveUpMs)
         if (performance.now() >= untilMs || flight === undefined) await waiter.nextChance(giveUpMs)
-        else if (await settlesBy(flight.promise, untilMs)) return await flight.promise
+        else if (await settlesBy(flight.promise, untilMs)) {
+          if (!flight.isOutdated || tagClock <= flight.tagClock) return await flight.promise
+        }
       }
     } finally {
       waiter.leave()

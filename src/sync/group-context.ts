@@ -10,6 +10,8 @@ export interface GroupContext {
   of(key: string): LoadContext
   /** Options of `getOrSet`, over those of the call, for all results of this run. Throws ERR_CACHE_OPTION. */
   setOptions(options: object): void
+  /** Tags of all results of this run, beside those of the options. Throws ERR_CACHE_OPTION. */
+  setTags(tags: readonly string[]): void
   /** Lets the load of this key fail and no other, as an Error in the place of its value does. */
   fail(key: string, reason: unknown): void
 }
@@ -30,6 +32,9 @@ export function openGroupContext(contextByKey: ReadonlyMap<string, LoadContext>)
     },
     setOptions(options) {
       for (const own of contextByKey.values()) own.setOptions(options)
+    },
+    setTags(tags) {
+      for (const own of contextByKey.values()) own.setTags(tags)
     },
     fail(key, reason) {
       failures.set(of(key).key, reason instanceof Error ? reason : new CacheError('ERR_CACHE_LOAD_FAILED', String(reason)))

@@ -55,17 +55,23 @@ export class GroupLoad {
     this.#settings = settings
   }
 
-  /** As `Flights.load`, loaded with the group. */
-  load(call: LoadCall): Promise<unknown> {
+  /** Announces a load that may come before the group runs; to be called back when it has, or will not. */
+  expect(): () => void {
     this.#undecided++
-    const onDecided = this.#deciding()
+    return this.#deciding()
+  }
+
+  /** As `Flights.load`, or as `Flights.past`, loaded with the group. */
+  load(call: LoadCall, isPast = false): Promise<unknown> {
+    const onDecided = this.expect()
     const loader: Loader = (context) => {
       const joined = this.#join(context)
       onDecided()
       return joined
     }
     try {
-      return this.#flights.load({ ...call, terms: { ...call.terms, maxConcurrentLoads: 0 }, loader, onDecided })
+      const wish = { ...call, terms: { ...call.terms, maxConcurrentLoads: 0 }, loader, onDecided }
+      return isPast ? this.#flights.past(wish) : this.#flights.load(wish)
     } catch (error) {
       onDecided()
       return Promise.reject(error)

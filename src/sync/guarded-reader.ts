@@ -20,8 +20,12 @@ export class GuardedReader implements FarReader {
     this.#tell = tell
   }
 
-  read(key: FarKey, deadlineMs: number): Promise<ReadResult> {
-    return this.#guard(() => this.#reader.read(key, deadlineMs))
+  async read(key: FarKey, deadlineMs: number): Promise<ReadResult> {
+    const right = this.#enter()
+    if (right === 'open') return OPEN
+    const result = await this.#reader.read(key, deadlineMs)
+    this.#leave(right, result, result.state !== 'failed')
+    return result
   }
 
   async readMany(keys: readonly FarKey[], deadlineMs: number): Promise<ReadResult[]> {
@@ -40,6 +44,11 @@ export class GuardedReader implements FarReader {
     return this.#reader.release(key, token, origin, deadlineMs)
   }
 
+  /** Whether Redis answers; asks for what is never there. */
+  async isAnswered(deadlineMs: number): Promise<boolean> {
+    return (await this.read(NOTHING, deadlineMs)).state !== 'failed'
+  }
+
   stats(): Record<string, number> {
     return this.#reader.stats()
   }
@@ -52,21 +61,31 @@ export class GuardedReader implements FarReader {
   async #guard<T extends FarSame | ReadResult | ClaimResult>(
     ask: () => Promise<T>, isAnswer: (error: CacheError) => boolean = () => false,
   ): Promise<T | FarFailure> {
-    const { breaker } = this.#journal.status
-    const right = breaker.mayTry()
+    const right = this.#enter()
     if (right === 'open') return OPEN
-    if (right === 'probe') this.#isProbing = true
     const result = await ask()
-    const isGood = result.state !== 'failed' || isAnswer(result.error)
+    this.#leave(right, result, result.state !== 'failed' || isAnswer(result.error))
+    return result
+  }
+
+  #enter(): 'closed' | 'open' | 'probe' {
+    const right = this.#journal.status.breaker.mayTry()
+    if (right === 'probe') this.#isProbing = true
+    return right
+  }
+
+  #leave(right: 'closed' | 'probe', result: FarSame | ReadResult | ClaimResult, isGood: boolean): void {
     if (result.state === 'failed') this.#tell(result.error)
     // A read from before the breaker opened, that fails now, says nothing new; it must not end the probe.
     if (right === 'probe' || isGood || !this.#isProbing) {
       this.#isProbing = false
-      breaker.report(isGood)
+      this.#journal.status.breaker.report(isGood)
     }
-    return result
   }
 }
+
+/** No key is empty. */
+const NOTHING: FarKey = { namespace: '', key: '', partition: 0, nsEpoch: 0 }
 
 /** Who may not claim may still read. */
 function isDenied({ code }: CacheError): boolean {

@@ -3,13 +3,16 @@
  * lock; everything it must remember lies in the journal, so the next one goes on where it stopped.
  */
 import type { DrainedBatch, DrainedRecord, Journal, RecordResult } from '../journal/contract'
-import type { L1Table } from '../l1/table'
-import type { EntryResult, FarWriter, Feed, WriteRecord } from '../l2/contract'
+import type { L1Table, TagState } from '../l1/table'
+import { CONTROL_PARTITION, type EntryResult, type FarWriter, type Feed } from '../l2/contract'
+import { Codec } from '../wire/codec'
 import type { Applier } from './applier'
 import { Backoff } from './backoff'
+import { stateOfWrite } from './far-tags'
 import { CLEAR, FILL, SET } from './journal-words'
+import { isTagClear, tagClearOf } from './tag-words'
 import { viewAt } from './views'
-import { Write } from './write'
+import { TaggedWrite, Write } from './write'
 
 export interface LeaderSettings {
   batchRecords: number
@@ -45,6 +48,10 @@ export class Leader {
   #isLeading = true
   #wake: (() => void) | undefined
   #hasNews = false
+  /** The last of the clears that Redis has answered and the feed may not have told yet. */
+  #clearedSeq = 0
+  /** One of them is of a namespace, and the answer did not say what its epoch is. */
+  #isEpochUntold = false
   #running: Promise<void> = Promise.resolve()
   /** Of one batch: fewer than the settings allow where Redis is slow, since room is made batch by batch. */
   #batchRecords: number
@@ -101,6 +108,13 @@ export class Leader {
     const results = new Array<RecordResult | undefined>(batch.records.length)
     const epochs = new ByNamespace((namespace) => viewAt(table, namespace).epoch())
     for (const record of batch.records) {
+      if (record.op === CLEAR && isTagClear(record.namespace)) {
+        if (record.isOrphan) journal.resolve(record, 1, 0)
+        this.#applyTagClear(record)
+        live.push(record)
+        clears.push(record)
+        continue
+      }
       if (record.isOrphan) {
         const order = this.#orderOfOrphan(record)
         journal.resolve(record, order, epochs.of(record.namespace))
@@ -148,15 +162,17 @@ export class Leader {
       }
       // Of what a former leader sent first, this one does not know.
       const seqs = isResend ? undefined : feed.positions().seqs
+      if (this.#clearedSeq > 0 && todo.some(({ op, codec }) => codec === Codec.tagged || (this.#isEpochUntold && op !== CLEAR))) await this.#untilCleared()
       this.counters.attempts++
       const outcomes = await writer.write(this.#toWrites(todo, floors), performance.now() + this.#settings.writeTimeoutMs, { replicas: this.#settings.replicas })
-      for (const { records: writes, results: entries, replicas } of outcomes) {
+      for (const { records: writes, results: entries, replicas, lastSeq } of outcomes) {
         // Sent again, it is answered as before, and the replicas are waited for again.
         const isShort = replicas < this.#settings.replicas && entries.some(({ state }) => state === 'applied')
         for (let i = 0; i < writes.length; i++) {
           const write = writes[i] as Write
           const { index, partition } = write.source
-          const result = isShort ? undefined : this.#resultOf(entries[i]!, write)
+          if (write.op === CLEAR) this.#noteClear(write.namespace, entries[i]!, lastSeq)
+          const result = isShort ? undefined : this.#resultOf(entries[i]!)
           if (result !== undefined) results[index] = result
           else if ((isShort || entries[i]!.state === 'unknown') && seqs !== undefined && floors[index] === NO_FLOOR) floors[index] = seqs[partition]!
         }
@@ -174,17 +190,57 @@ export class Leader {
   #toWrites(records: readonly DrainedRecord[], floors: Float64Array): Write[] {
     const { table, journal } = this.#parts
     const nowMs = journal.nowMs()
+    // Before the tags are judged: what is told after it, the writes do not know.
+    const controlSeq = records.some(({ codec }) => codec === Codec.tagged) ? this.#parts.feed.positions().seqs[CONTROL_PARTITION]! : 0
     const fleetEpochs = new ByNamespace((namespace) => viewAt(table, namespace).fleetEpoch())
-    return records.map((record) => new Write(record, {
-      nowMs, nsEpoch: fleetEpochs.of(record.namespace), resendFloor: floors[record.index] === NO_FLOOR ? undefined : floors[record.index],
-      expected: record.op === CLEAR ? ownFleetEpoch(table, record.namespace) : record.expected,
-    }))
+    return records.map((record) => {
+      const isTag = record.op === CLEAR && isTagClear(record.namespace)
+      const at = {
+        nowMs, nsEpoch: isTag ? 0 : fleetEpochs.of(record.namespace), resendFloor: floors[record.index] === NO_FLOOR ? undefined : floors[record.index],
+        expected: record.op !== CLEAR ? record.expected : isTag ? 0 : ownFleetEpoch(table, record.namespace),
+      }
+      return record.op === SET && record.codec === Codec.tagged ? new TaggedWrite(record, at, this.#stateOf(record), controlSeq) : new Write(record, at)
+    })
   }
 
-  #resultOf(entry: EntryResult, write: WriteRecord): RecordResult | undefined {
+  #stateOf({ codec, payload, softAtMs, hardAtMs }: DrainedRecord): TagState {
+    return stateOfWrite(this.#parts.table, codec, payload!, { ttlMs: softAtMs, graceMs: hardAtMs - softAtMs })
+  }
+
+  /** Carries through what its writer may not have done, or this table has not had. */
+  #applyTagClear({ namespace, expected, isOrphan }: DrainedRecord): void {
+    const clear = tagClearOf(namespace)
+    const { tags } = this.#parts.table
+    if (clear !== undefined && (isOrphan || tags.since(Uint16Array.of(clear.slot), expected) === 'current')) tags.clear(clear.slot, clear.kind)
+  }
+
+  /** What has ended at which epoch, or at which sequence: where that is not told, it is taken for the last one. */
+  #noteClear(namespace: string, entry: EntryResult, lastSeq: number): void {
+    if (entry.state !== 'applied' && entry.state !== 'dup') return
+    const { table } = this.#parts
+    const clear = tagClearOf(namespace)
+    const sequence = clear !== undefined && entry.state === 'applied' ? entry.version : lastSeq
+    if (clear !== undefined) table.tags.noteFleetClear(clear.slot, clear.kind, sequence)
+    else if (entry.state === 'applied') return viewAt(table, namespace).advanceFleetEpoch(entry.version)
+    else this.#isEpochUntold = true
+    this.#clearedSeq = Math.max(this.#clearedSeq, sequence)
+  }
+
+  /** Until the feed has told our own clears: before that, what was written after them would go as of before them. */
+  async #untilCleared(): Promise<void> {
+    const deadlineMs = performance.now() + OWN_CLEARS_MS
+    while (this.#isLeading && this.#parts.feed.positions().seqs[CONTROL_PARTITION]! < this.#clearedSeq) {
+      // Late, they cost a miss in Redis and nothing else.
+      if (performance.now() >= deadlineMs) break
+      await this.#pause(2)
+    }
+    this.#clearedSeq = 0
+    this.#isEpochUntold = false
+  }
+
+  #resultOf(entry: EntryResult): RecordResult | undefined {
     switch (entry.state) {
       case 'applied':
-        if (write.op === CLEAR) viewAt(this.#parts.table, write.namespace).setFleetEpoch(entry.version)
         return { result: 'stored', version: entry.version }
       case 'lost':
       case 'older':
@@ -265,6 +321,7 @@ export class Leader {
 }
 
 const NO_FLOOR = -1
+const OWN_CLEARS_MS = 1_000
 /** What is read once for each namespace of a batch. */
 class ByNamespace {
   readonly #read: (namespace: string) => number

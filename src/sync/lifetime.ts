@@ -2,11 +2,14 @@
 import type { Life } from '../l1/table'
 import { EncodedValue, encodeToBytes } from '../wire/codec'
 import type { Notes } from '../wire/notes'
+import type { ValueCodec } from '../wire/value-codec'
 
 export interface LifeTerms {
   life: Life
   /** No entry is fresh for longer, whatever else says so. Infinity = no cap. */
   maxTtlMs: number
+  /** With Redis, its life in the table. Infinity = the entry's. */
+  l1TtlMs: number
   /** A ttl is shortened by a random part of up to this share. */
   jitter: number
   /** ttl of a loaded null; undefined = as any value. */
@@ -22,6 +25,8 @@ export interface Findings {
   etag?: string | undefined
   lastModified?: Date | undefined
   loadMs: number
+  /** Of a value that was found unchanged. */
+  sourceVersion?: number | undefined
   /** The notes of the value before, and whether this one is the same. Only read for an adaptive life. */
   before: () => { ttlMs: number; isSame: boolean } | undefined
   /** The entry's ttl is not what readers would expect. */
@@ -48,10 +53,13 @@ export function lifeOf(terms: LifeTerms): Life {
 }
 
 /** A value written by hand, as it is stored for `life`. */
-export function written(terms: LifeTerms, value: unknown, life: Life, clock: Clock): unknown {
+export function written(terms: LifeTerms & { sourceVersion?: number }, value: unknown, life: Life, clock: Clock): unknown {
   const capMs = slidingCapMs(terms, terms.life.ttlMs)
-  if (capMs === Number.POSITIVE_INFINITY) return value
-  return EncodedValue.noted(value, { ttlMs: life.ttlMs, loadMs: 0, capAtMs: clock.nowMs() + capMs })
+  const { sourceVersion } = terms
+  if (capMs === Number.POSITIVE_INFINITY && sourceVersion === undefined) return value
+  const notes: Notes = { ttlMs: life.ttlMs, loadMs: 0, capAtMs: clock.nowMs() + capMs }
+  if (sourceVersion !== undefined) notes.sourceVersion = sourceVersion
+  return EncodedValue.noted(value, notes)
 }
 
 /** A loaded value, and how it is stored. Throws ERR_CACHE_VALUE for what cannot be. */
@@ -59,23 +67,25 @@ export function loaded(terms: LifeTerms, value: unknown, findings: Findings, clo
   const ttlMs = loadedTtlMs(terms, value, findings)
   const idleMs = terms.sliding?.idleMs ?? Number.POSITIVE_INFINITY
   const life = lived(terms, ttlMs, idleMs)
-  const { etag, lastModified, loadMs } = findings
+  const { etag, lastModified, loadMs, sourceVersion } = findings
   const capMs = slidingCapMs(terms, ttlMs)
-  const isNoted = etag !== undefined || lastModified !== undefined || terms.adaptive !== undefined || capMs !== Number.POSITIVE_INFINITY
+  const isNoted = etag !== undefined || lastModified !== undefined || sourceVersion !== undefined || terms.adaptive !== undefined
+    || capMs !== Number.POSITIVE_INFINITY
   if (!isNoted && !findings.hasOwnTtl && !findings.isWeighed) return { value, life }
   const notes: Notes = { ttlMs: terms.adaptive === undefined ? life.ttlMs : ttlMs, loadMs, capAtMs: clock.nowMs() + capMs }
   if (etag !== undefined) notes.etag = etag
   if (lastModified !== undefined) notes.lastModified = lastModified
+  if (sourceVersion !== undefined) notes.sourceVersion = sourceVersion
   return { value: EncodedValue.noted(value, notes), life }
 }
 
 /** Whether two values are stored as the same bytes. */
-export function isSameValue(one: unknown, other: unknown): boolean {
+export function isSameValue(one: unknown, other: unknown, codec?: ValueCodec): boolean {
   if (one === other) return true
-  const first = encodeToBytes(one)
+  const first = encodeToBytes(EncodedValue.by(codec, one))
   // The second encoding may use the memory of the first.
   const bytes = Buffer.from(first.bytes)
-  const second = encodeToBytes(other)
+  const second = encodeToBytes(EncodedValue.by(codec, other))
   return first.codec === second.codec && bytes.equals(second.bytes)
 }
 
@@ -89,7 +99,7 @@ function loadedTtlMs(terms: LifeTerms, value: unknown, { before }: Findings): nu
 }
 
 /** How long after it was stored reads may lengthen a life. */
-function slidingCapMs({ sliding, maxTtlMs }: LifeTerms, ttlMs: number): number {
+export function slidingCapMs({ sliding, maxTtlMs }: LifeTerms, ttlMs: number): number {
   if (sliding === undefined) return Number.POSITIVE_INFINITY
   return Math.min(sliding.maxMs ?? endless(ttlMs), maxTtlMs)
 }

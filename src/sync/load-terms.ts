@@ -1,5 +1,8 @@
 /** What a load is done under, beside the life of its result. */
+import type { ValueAdmission } from './admission'
 import type { LifeTerms } from './lifetime'
+import type { PackTerms } from './packing'
+import type { WriteTerms } from './write-terms'
 
 /** Who shares one run: the callers of a process, of the host, or of all hosts on one Redis. */
 export type SingleFlight = 'process' | 'host' | 'fleet'
@@ -8,7 +11,7 @@ export type SingleFlight = 'process' | 'host' | 'fleet'
 export type RefreshAhead = { fraction: number } | { beforeMs: number } | { beta: number }
 
 /** Times are milliseconds, Infinity = no bound. */
-export interface LoadTerms extends LifeTerms {
+export interface LoadTerms extends LifeTerms, PackTerms {
   /** One load keeps others waiting no longer. */
   leaseMs: number
   forceFresh: boolean
@@ -26,5 +29,13 @@ export interface LoadTerms extends LifeTerms {
   /** Loads of the namespace that run at once on the host; 0 = no bound. */
   maxConcurrentLoads: number
   singleFlight: SingleFlight
+  /** Of the result; a loader may add some. */
+  tags: readonly string[]
   partitionBy?: ((key: string) => string) | undefined
+  /** Tiers that the result is kept out of. */
+  skips?: { l1: boolean; l2: boolean }
+  writeMode?: WriteTerms['writeMode'] | undefined
+  durability?: WriteTerms['durability']
+  /** What is found and what is loaded passes through it. */
+  admission?: ValueAdmission | undefined
 }

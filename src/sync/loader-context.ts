@@ -20,6 +20,8 @@ export interface LoadContext {
   readonly reason: LoadReason
   /** Options of `getOrSet`, over those of the call, for the result of this load. Throws ERR_CACHE_OPTION. */
   setOptions(options: object): void
+  /** Tags of the result, beside those of the options. Throws ERR_CACHE_OPTION. */
+  setTags(tags: readonly string[]): void
   /** `return skip()`: the caller gets undefined, nothing is stored, what is there stays. */
   skip(): undefined
   /** Ends the load as failed: throws what it is given, or an ERR_CACHE_LOAD_FAILED of that message. */
@@ -38,6 +40,7 @@ export type Loader = (context: LoadContext) => unknown
 export interface Before {
   value: unknown
   notes?: Notes | undefined
+  tags?: { names: readonly string[] } | undefined
 }
 
 /** What a loader said beside its result. */
@@ -59,6 +62,7 @@ export function openContext(
   const look = (): Before | undefined => (known ??= { before: before() }).before
   const context: LoadContext = {
     ...about,
+    setTags: (tags) => about.setOptions({ tags }),
     get reason() {
       return reason()
     },

@@ -17,6 +17,8 @@ export class Ahead {
   /** 0: not by chance. */
   readonly #beta: number
   readonly #ttlMs: number
+  /** What is left in the table is not what is left of the entry, but less. */
+  readonly #isNearOnly: boolean
   /** Fraction and time: nothing is due with more than this left. */
   readonly #gateMs: number
   /** Chance: the costliest load known. */
@@ -24,10 +26,11 @@ export class Ahead {
   #looks = 0
   #chance = 0
 
-  constructor(rule: RefreshAhead, { life, adaptive }: LoadTerms) {
+  constructor(rule: RefreshAhead, { life, adaptive, l1TtlMs }: LoadTerms) {
     this.#rule = rule
     this.#beta = 'beta' in rule ? rule.beta : 0
     this.#ttlMs = adaptive?.maxMs ?? life.ttlMs
+    this.#isNearOnly = l1TtlMs !== Number.POSITIVE_INFINITY
     if ('fraction' in rule) this.#gateMs = this.#ttlMs === 0 ? Number.POSITIVE_INFINITY : this.#ttlMs * (1 - rule.fraction)
     else this.#gateMs = 'beforeMs' in rule ? rule.beforeMs : Number.POSITIVE_INFINITY
   }
@@ -45,9 +48,11 @@ export class Ahead {
   }
 
   /** The second look, which follows the first. */
-  isDue({ ttlLeftMs, isStale, notes }: L1Entry): boolean {
+  isDue(entry: L1Entry): boolean {
+    const { isStale, notes } = entry
     if (isStale) return false
     const rule = this.#rule
+    const ttlLeftMs = this.#isNearOnly ? this.#leftOf(entry) : entry.ttlLeftMs
     if ('beta' in rule) {
       const costMs = notes?.loadMs ?? 0
       this.#costMs = Number.isNaN(this.#costMs) ? costMs : Math.max(this.#costMs, costMs)
@@ -57,5 +62,11 @@ export class Ahead {
     if (ttlMs === 0) return false
     // An entry that lives shorter than the time asked for would be loaded without end.
     return ttlLeftMs <= ('fraction' in rule ? ttlMs * (1 - rule.fraction) : Math.min(rule.beforeMs, ttlMs / 2))
+  }
+
+  /** Of its life in Redis. */
+  #leftOf({ ttlLeftMs, ageMs, notes }: L1Entry): number {
+    const ttlMs = notes?.ttlMs ?? this.#ttlMs
+    return ttlMs === 0 ? Number.POSITIVE_INFINITY : Math.max(ttlLeftMs, ttlMs - ageMs)
   }
 }

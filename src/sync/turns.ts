@@ -19,9 +19,9 @@ export class Turns {
     this.#waiters = waiters
   }
 
-  /** A turn of up to `ms`, waited for as long. */
-  async enter(view: L1View, key: string, ms: number): Promise<Release> {
-    const endMs = performance.now() + ms
+  /** A turn of up to `ms`, waited for no longer than `patienceMs`. */
+  async enter(view: L1View, key: string, ms: number, patienceMs = ms): Promise<Release> {
+    const endMs = performance.now() + patienceMs
     let lastByKey = this.#lastByView.get(view)
     if (lastByKey === undefined) this.#lastByView.set(view, (lastByKey = new Map()))
     const before = lastByKey.get(key)

@@ -23,7 +23,7 @@ export function markOf(version: number): Mark {
 }
 
 /** Undefined where only Redis can tell. */
-export function versionOfEntry(journal: Journal, { fleet }: L1Entry): number | undefined {
+export function versionOfEntry(journal: Journal, { fleet }: Pick<L1Entry, 'fleet'>): number | undefined {
   if (fleet === undefined) return undefined
   if (fleet.mark === 0) return fleet.version > 0 ? fleet.version : undefined
   const answer = journal.answerOf(fleet.mark)

@@ -1,9 +1,18 @@
 /** A drained record in the words of Redis' side. */
 import type { DrainedRecord } from '../journal/contract'
+import type { TagState } from '../l1/table'
 import { CONTROL_PARTITION, type FarCondition, type FarOp, type WriteRecord } from '../l2/contract'
-import { CLEAR } from './journal-words'
+import { restamped } from '../wire/tags'
+import { CLEAR, DELETE } from './journal-words'
 
 const NOTHING = new Uint8Array()
+
+export interface Moment {
+  nowMs: number
+  nsEpoch: number
+  expected: number
+  resendFloor: number | undefined
+}
 
 /** As it is sent at one moment; the record says the rest, so that thousands of them cost little. */
 export class Write implements WriteRecord {
@@ -13,7 +22,7 @@ export class Write implements WriteRecord {
   readonly resendFloor: number | undefined
   readonly #nowMs: number
 
-  constructor(source: DrainedRecord, at: { nowMs: number; nsEpoch: number; expected: number; resendFloor: number | undefined }) {
+  constructor(source: DrainedRecord, at: Moment) {
     this.source = source
     this.#nowMs = at.nowMs
     this.nsEpoch = at.nsEpoch
@@ -73,6 +82,40 @@ export class Write implements WriteRecord {
   get hardMs(): number {
     const { hardAtMs } = this.source
     return hardAtMs === 0 ? 0 : Math.max(1, hardAtMs - this.#nowMs)
+  }
+}
+
+/** With tags, which stand as `state` says: what they have ended replaces what is there, and is not served. */
+export class TaggedWrite extends Write {
+  readonly #state: TagState
+  readonly #payload: Uint8Array
+
+  /** `controlSeq`: of the control partition, up to which all clears were heard when the state was looked at. */
+  constructor(source: DrainedRecord, at: Moment, state: TagState, controlSeq: number) {
+    super(source, at)
+    this.#state = state
+    this.#payload = state === 'gone' ? NOTHING : restamped(source.payload!, 0, controlSeq)
+  }
+
+  override get op(): FarOp {
+    return this.#state === 'gone' ? DELETE : super.op
+  }
+
+  override get codec(): number {
+    return this.#state === 'gone' ? 0 : super.codec
+  }
+
+  override get payload(): Uint8Array {
+    return this.#payload
+  }
+
+  override get softMs(): number {
+    if (this.#state === 'gone') return 0
+    return this.#state === 'expired' ? Math.min(-1, super.softMs) : super.softMs
+  }
+
+  override get hardMs(): number {
+    return this.#state === 'gone' ? 0 : super.hardMs
   }
 }
 

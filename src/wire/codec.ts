@@ -9,7 +9,10 @@
  *   4      msgpack
  *   5      msgpack with inline records, used for values that hold a Map: objects are records and
  *          maps are maps, which plain msgpack cannot tell apart
- *   6      notes, then any of the above (notes.ts)
+ *   6      notes, then any of the others but 11 (notes.ts)
+ *   7      a codec of the user's, by its name (value-codec.ts)
+ *   8-10   any of 0 to 5 and 7, compressed (compressed.ts)
+ *   11     tags, then any of the others (tags.ts)
  *
  * Codec numbers are read by other processes: never renumber, only add. Every payload stands alone.
  *
@@ -23,9 +26,12 @@
  */
 import type * as Msgpackr from 'msgpackr'
 import { CacheError, describe } from '../words/errors'
+import { CODEC_OF, Packed, undeferred, unpack as unpackCompressed } from './compressed'
 import { behindNotes, type Notes, writeNotes } from './notes'
+import { behindTags, type Tags, writeTags } from './tags'
+import { decodeNamed, encodeNamed, type ValueCodec } from './value-codec'
 
-export const Codec = { latin1: 0, utf8: 1, utf16: 2, bytes: 3, msgpack: 4, msgpackRecords: 5, noted: 6 } as const
+export const Codec = { latin1: 0, utf8: 1, utf16: 2, bytes: 3, msgpack: 4, msgpackRecords: 5, noted: 6, named: 7, ...CODEC_OF, tagged: 11 } as const
 
 export interface Encoded {
   codec: number
@@ -45,10 +51,22 @@ export class EncodedValue implements Encoded {
     return new EncodedValue(codec, payload)
   }
 
+  /** The value by a codec of the user's. null and what is encoded already are the built-in codec's. Throws as `of`. */
+  static by(codec: ValueCodec | undefined, value: unknown): EncodedValue {
+    if (codec === undefined || value === null || value === undefined || value instanceof EncodedValue) return EncodedValue.of(value)
+    return new EncodedValue(Codec.named, encodeNamed(codec, value))
+  }
+
   /** The value with notes in front. Throws ERR_CACHE_VALUE for what cannot be stored. */
   static noted(value: unknown, notes: Notes): EncodedValue {
     const { codec, bytes } = encodeToBytes(value)
     return new EncodedValue(Codec.noted, writeNotes(notes, codec, bytes))
+  }
+
+  /** The value with tags in front. Throws ERR_CACHE_VALUE for what cannot be stored. */
+  static tagged(value: unknown, tags: Tags): EncodedValue {
+    const { codec, bytes } = encodeToBytes(value)
+    return new EncodedValue(Codec.tagged, writeTags(tags, codec, bytes))
   }
 
   /** Bytes of any codec, or the string itself for a string codec. */
@@ -111,7 +129,7 @@ export function bytesOf(codec: number, payload: string | Uint8Array): Uint8Array
   return Buffer.from(payload, codec === Codec.latin1 ? 'latin1' : codec === Codec.utf8 ? 'utf8' : 'utf16le')
 }
 
-/** The value of a payload. It never aliases `bytes`. Throws ERR_CACHE_PAYLOAD for what no `encode` made. */
+/** The value of a payload; `Packed` only within `deferring`. It never aliases `bytes`. Throws ERR_CACHE_PAYLOAD for what no `encode` made. */
 export function decode(codec: number, bytes: Uint8Array): unknown {
   const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   switch (codec) {
@@ -131,8 +149,20 @@ export function decode(codec: number, bytes: Uint8Array): unknown {
       const value = behindNotes(buffer)
       return decode(value.codec, value.payload)
     }
+    case Codec.named:
+      return undeferred(() => decodeNamed(buffer))
+    case Codec.zstd:
+    case Codec.brotli:
+    case Codec.gzip: {
+      const inner = unpackCompressed(codec, buffer)
+      return inner instanceof Packed ? inner : decode(inner.codec, inner.payload)
+    }
+    case Codec.tagged: {
+      const value = behindTags(buffer)
+      return decode(value.codec, value.payload)
+    }
     default:
-      throw new CacheError('ERR_CACHE_PAYLOAD', `codec must be 0 to 6, got ${codec}`)
+      throw new CacheError('ERR_CACHE_PAYLOAD', `codec must be 0 to ${Codec.tagged}, got ${codec}`)
   }
 }
 

@@ -10,7 +10,8 @@ export const ERROR_CODES = {
   ERR_CACHE_ARGUMENT: 'An argument has the wrong type or range.',
   ERR_CACHE_CLOSED: 'The cache was closed.',
   ERR_CACHE_CONFLICT: 'The value changed whenever it was to be updated; nothing was written.',
-  ERR_CACHE_DISK: 'The append-only file does not have the write: the disk is full, broken or too slow. The write is in the journal all the same.',
+  ERR_CACHE_DISK: 'The append-only file does not have the write: the disk is full, broken or too slow. The write is in the journal all the same. Or the directory of `disk` cannot be made.',
+  ERR_CACHE_FILE: 'A file of exported keys cannot be read or written, is damaged, or is no such file.',
   ERR_CACHE_JOURNAL_FULL: 'The journal of pending writes had no room in time; nothing was written.',
   ERR_CACHE_KEY: 'A key is not a well-formed string of 1 to 1024 UTF-8 bytes.',
   ERR_CACHE_L2_AUTH: 'Redis refuses the user or password.',
@@ -24,9 +25,11 @@ export const ERROR_CODES = {
   ERR_CACHE_LOAD_FAILED: 'A loader gave up with a message of its own.',
   ERR_CACHE_LOAD_TIMEOUT: 'A load did not end in time; its signal was aborted.',
   ERR_CACHE_NATIVE_MISSING: 'No native binary loads on this platform.',
+  ERR_CACHE_NOT_WARM: 'The cache did not become as warm as was asked for.',
   ERR_CACHE_OPTION: 'An option is unknown or has a bad value.',
   ERR_CACHE_PAYLOAD: 'Stored bytes cannot be decoded.',
   ERR_CACHE_REGION: 'The shared region cannot be created or attached.',
+  ERR_CACHE_SCHEMA: 'A value does not fit the schema of its namespace, or that schema is asynchronous where no promise is returned.',
   ERR_CACHE_VALUE: 'A value cannot be stored: undefined, a function, a symbol, a promise, a cycle; or it is none that can be added to.',
 } as const
 

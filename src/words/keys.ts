@@ -38,6 +38,24 @@ export function checkNamespaceName(name: unknown): asserts name is string {
   }
 }
 
+/**
+ * The namespace below another one that has what was written under a stamp. Callers of the package cannot name it; names of
+ * that form come from here alone.
+ */
+export function stampName(stamp: string): string {
+  return `~${stamp}`
+}
+
+/** Throws ERR_CACHE_ARGUMENT unless `name` is that of a namespace or of a stamp. */
+export function checkChildName(name: string): void {
+  checkNamespaceName(typeof name === 'string' && name.startsWith('~') ? name.slice(1) : name)
+}
+
+/** The stamps in a path, outermost first. */
+export function stampsIn(path: string): string[] {
+  return path.split('/').filter((name) => name.startsWith('~'))
+}
+
 /** The full path of the namespace `name` below `parent`; the root's path is ''. */
 export function namespacePath(parent: string, name: string): string {
   return parent === '' ? name : `${parent}/${name}`

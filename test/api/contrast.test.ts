@@ -6,7 +6,7 @@ import { uniqueName } from '../helpers/cache'
 import { suite } from '../helpers/suite'
 
 suite('contrast', (test) => {
-  for (const scenario of SCENARIOS.filter(({ knows = [] }) => !knows.includes('tags'))) {
+  for (const scenario of SCENARIOS) {
     test(scenario.title, async () => {
       assert.equal(await judge('stratacache', uniqueName(), scenario), 'yes')
     })

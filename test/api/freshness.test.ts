@@ -12,7 +12,7 @@ const EXACT: CacheOptions = { jitter: 0, errorTtl: 0 }
 async function ttlLeftMs(cache: Cache, key: string): Promise<number> {
   const entry = await cache.getEntry(key)
   assert.ok(entry.hit)
-  return entry.ttlLeftMs
+  return entry.ttlLeft
 }
 
 function down(): never {
@@ -92,6 +92,23 @@ suite('freshness', (test) => {
         assert.equal(runs, 1)
       },
       { ...EXACT, ttl: '1h', grace: '30d', graceBackoff: '30s' },
+    ))
+
+  test('a back-off of more than a minute is kept to, and does not grow', () =>
+    withCache(
+      async (cache) => {
+        await cache.set('k', 'v')
+        advanceClock(cache, 2 * HOUR)
+        let runs = 0
+        const ask = async (): Promise<number> => (assert.equal(await cache.getOrSet('k', () => (runs++, down())), 'v'), runs)
+        const counts: number[] = [await ask()]
+        for (const minutes of [9, 2, 9, 2]) {
+          advanceClock(cache, minutes * 60_000)
+          counts.push(await ask())
+        }
+        assert.deepEqual(counts, [1, 1, 2, 2, 3])
+      },
+      { ...EXACT, ttl: '1h', grace: '30d', graceBackoff: '10m' },
     ))
 
   test('grace counts from the end of the ttl, and then a failure is an error', () =>

@@ -94,6 +94,20 @@ suite('load timeouts', (test) => {
       assert.equal(await cache.get('k'), 'v')
     }, EXACT))
 
+  test('who has been told that its time is over does not load after all', () =>
+    withCache(async (cache) => {
+      let begun = 0
+      for (let round = 0; round < 100; round++) {
+        const loaded = deferred<string>()
+        const owner = cache.getOrSet(`k${round}`, () => loaded.promise)
+        await assert.rejects(cache.getOrSet(`k${round}`, () => ++begun, { hardTimeout: 1 + Math.random(), forceFresh: true }), { code: 'ERR_CACHE_LOAD_TIMEOUT' })
+        loaded.resolve('v')
+        assert.equal(await owner, 'v')
+        assert.equal(await cache.get(`k${round}`), 'v')
+      }
+      assert.equal(begun, 0)
+    }, EXACT))
+
   test('a load that was wanted within hardTimeout does not begin after it', () =>
     withCache(async (cache) => {
       const loaded = deferred<string>()

@@ -54,7 +54,7 @@ suite('loader context', (test) => {
         assert.equal(await cache.get('k'), 'v')
         advanceClock(cache, 4 * HOUR)
         const entry = await cache.getEntry('k')
-        assert.ok(entry.hit && entry.isStale)
+        assert.ok(entry.hit && entry.stale)
         await assert.rejects(cache.getOrSet('l', ({ setOptions }) => (setOptions({ tll: 1 } as never), 'v')), {
           code: 'ERR_CACHE_OPTION', message: /Did you mean ttl\?/,
         })
@@ -63,6 +63,40 @@ suite('loader context', (test) => {
       { ...EXACT, ttl: '1h' },
     ))
 
+  test('what a loader says of failures holds for its own', () =>
+    withCache(
+      async (cache) => {
+        let runs = 0
+        const busy = ({ setOptions, fail }: LoadContext) => {
+          runs++
+          setOptions({ errorTtl: '2h', graceBackoff: '2h' })
+          return fail('ask again in two hours')
+        }
+        await cache.set('stale', 'v', { ttl: '1h' })
+        advanceClock(cache, 1.5 * HOUR)
+        const ask = async (): Promise<void> => {
+          await assert.rejects(cache.getOrSet('cold', busy), { message: 'ask again in two hours' })
+          assert.equal(await cache.getOrSet('stale', busy), 'v')
+        }
+        await ask()
+        advanceClock(cache, 1.9 * HOUR)
+        await ask()
+        assert.equal(runs, 2)
+        advanceClock(cache, 0.2 * HOUR)
+        await ask()
+        assert.equal(runs, 4)
+      },
+      { ...EXACT, grace: '10d', graceBackoff: '1s' },
+    ))
+
+  test('a result is kept out of the table by its own skip', () =>
+    withCache(async (cache) => {
+      assert.equal(await cache.getOrSet('k', ({ setOptions }) => (setOptions({ skip: ['l1'] }), 'too large')), 'too large')
+      assert.equal(await cache.get('k'), undefined)
+      assert.equal(await cache.getOrSet('k', () => 'v'), 'v')
+      assert.equal(await cache.get('k'), 'v')
+    }, EXACT))
+
   test('a load that is skipped keeps what is there', () =>
     withCache(
       async (cache) => {
@@ -70,7 +104,7 @@ suite('loader context', (test) => {
         advanceClock(cache, 2 * HOUR)
         assert.equal(await cache.getOrSet('k', ({ skip }) => skip()), undefined)
         const entry = await cache.getEntry('k')
-        assert.ok(entry.hit && entry.isStale && entry.value === 'old')
+        assert.ok(entry.hit && entry.stale && entry.value === 'old')
       },
       { ...EXACT, ttl: '1h', grace: '10h' },
     ))

@@ -114,7 +114,7 @@ async function take(step: Step, cache: Cache, spaces: Namespace[], model: Model)
       const entry = await space.getEntry(key)
       assert.equal(entry.hit, present !== undefined)
       if (!entry.hit || present === undefined) return
-      assert.deepEqual([entry.value, entry.version, entry.isStale], [present.value, present.version, fresh === undefined])
+      assert.deepEqual([entry.value, entry.version, entry.stale], [present.value, present.version, fresh === undefined])
       return
     }
     case 'delete':

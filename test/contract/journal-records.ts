@@ -356,5 +356,12 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
       assert.deepEqual([journal.inTheWay('n', 'k'), journal.inTheWay('n/below', 'k'), journal.inTheWay('nn', 'k'), journal.inTheWay('', 'k')], ['clear', 'clear', undefined, undefined])
       settleAll(journal, drained(journal))
       assert.equal(journal.inTheWay('n', 'k'), undefined)
+      // Clears of tags have names of their own.
+      const ofTag = journal.prepare(write('', '', { namespace: '#d7', op: 5, partition: 256 }))
+      assert.deepEqual([journal.inTheWay('#d7', ''), journal.inTheWay('#d70', ''), journal.inTheWay('#x7', ''), journal.inTheWay('', '')], ['clear', undefined, undefined, undefined])
+      journal.commit(ofTag, 1, 7)
+      assert.equal(journal.inTheWay('#d7', ''), 'clear')
+      settleAll(journal, drained(journal))
+      assert.equal(journal.inTheWay('#d7', ''), undefined)
     }))
 }

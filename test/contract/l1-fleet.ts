@@ -205,6 +205,20 @@ export function fleetContract(test: Test, withTable: WithTable): void {
       assert.equal(below.publish('loading', lease, 'old', FOR_EVER), 0)
     }))
 
+  test('an epoch that is told out of turn brings nothing back', () =>
+    withTable(({ root }) => {
+      const a = root.child('a')
+      a.advanceFleetEpoch(6)
+      a.set('k', 'v', FOR_EVER)
+      a.advanceFleetEpoch(7)
+      for (const late of [6, 7, 2 ** 32 - 1]) a.advanceFleetEpoch(late)
+      assert.equal(a.fleetEpoch(), 7)
+      assert.equal(a.get('k'), undefined)
+      a.setFleetEpoch(2 ** 32 - 1)
+      a.advanceFleetEpoch(1)
+      assert.equal(a.fleetEpoch(), 1, 'it goes on at 0 after 2^32 - 1')
+    }))
+
   test('the epoch rises with every clear from the namespace up to the root', () =>
     withTable(({ root }) => {
       const below = root.child('a').child('b')

@@ -22,6 +22,28 @@ export function leaseContract(test: Test, withTable: WithTable): void {
       assert.equal(table.stats().loads, 1)
     }))
 
+  test('expire ends a load, and the memory of a failed one, also where a value lies that has ended', () =>
+    withTable((table) => {
+      const { root } = table
+      const late = { ms: HOUR, failures: 1 }
+      /** A value that has ended, in a slot of its own: a failed load stands beside it. */
+      const ended = (): void => {
+        root.set('k', 1, { ttlMs: 100, graceMs: 100 })
+        table.advanceClock(150)
+        root.fail('k', granted(root), new Error('down'), HOUR, late)
+        table.advanceClock(100)
+        assert.equal(root.entry('k'), undefined)
+      }
+      ended()
+      const lease = granted(root)
+      assert.equal(root.expire('k'), false)
+      assert.equal(root.publish('k', lease, 2, FOR_EVER), 0)
+      ended()
+      assert.equal(root.acquire('k', { ...ASK, heedsLate: true }).state, 'failed')
+      assert.equal(root.expire('k'), false)
+      root.abandon('k', granted(root, 'k', { ...ASK, heedsLate: true }))
+    }))
+
   test('leases of different keys are different', () =>
     withTable(({ root }) => {
       const tokens = new Set(Array.from({ length: 50 }, (_, i) => granted(root, `k${i}`)))

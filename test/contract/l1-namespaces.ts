@@ -125,6 +125,8 @@ export function namespaceContract(test: Test, withTable: WithTable): void {
           ['epoch', () => view.epoch()],
           ['fleetEpoch', () => view.fleetEpoch()],
           ['setFleetEpoch', () => view.setFleetEpoch(1)],
+          ['setQuota', () => view.setQuota(1024)],
+          ['setNegativeQuota', () => table.setNegativeQuota(1024)],
           ['child', () => view.child('b')],
           ['stats', () => table.stats()],
           ['onLeaseEnd', () => table.onLeaseEnd(() => {})],

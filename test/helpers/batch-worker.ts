@@ -8,6 +8,8 @@ export type BatchOrder =
   | { do: 'many'; keyLists: string[][]; ms: number }
   | { do: 'incr' | 'update'; key: string; times: number; atOnce: number }
   | { do: 'pull'; keys: string[] }
+  /** Sets the key to each of the numbers, as of that source version, and reads it after each. */
+  | { do: 'newer'; key: string; versions: number[] }
   | { do: 'hold'; key: string }
   | { do: 'get'; key: string }
   | { do: 'close' }
@@ -60,6 +62,17 @@ async function add({ do: how, key, times, atOnce }: BatchOrder & { do: 'incr' | 
   return sums
 }
 
+/** What was read after each set, and how many were stored. */
+async function newer({ key, versions }: BatchOrder & { do: 'newer' }): Promise<{ seen: number[]; stored: number }> {
+  const seen: number[] = []
+  let stored = 0
+  for (const version of versions) {
+    if ((await cache.set(key, version, { version })) > 0) stored++
+    seen.push((await cache.get<number>(key))!)
+  }
+  return { seen, stored }
+}
+
 async function obey(order: BatchOrder): Promise<unknown> {
   switch (order.do) {
     case 'open':
@@ -74,6 +87,8 @@ async function obey(order: BatchOrder): Promise<unknown> {
       return add(order)
     case 'pull':
       return Promise.all(order.keys.map((key) => cache.pull(key)))
+    case 'newer':
+      return newer(order)
     case 'hold':
       return cache.update(order.key, () => (process.send!({ holding: true }), new Promise(() => {})))
     case 'get':

@@ -1,18 +1,21 @@
 // A process or thread on the test's cache: does what it is told and reports what its loaders do.
 import { parentPort } from 'node:worker_threads'
-import { type Cache, type CacheOptions, createCache, type Namespace } from '../../src'
+import { Cache, type CacheOptions, createCache, type Namespace } from '../../src'
 
 /** What a worker is told. Every message but `finish` is answered under its id. */
 export type Order =
   | { id: number; do: 'open'; options: CacheOptions }
   /** Starts `callers` calls of getOrSet and answers at once; each reports `settled` later. */
   | { id: number; do: 'load'; key: string; callers: number; namespace?: string; leaseTimeout?: number }
-  | { id: number; do: 'call'; method: 'get' | 'set' | 'delete' | 'expire' | 'clear'; args: unknown[]; namespace?: string }
+  | { id: number; do: 'call'; method: 'get' | 'set' | 'delete' | 'expire' | 'clear' | 'deleteByTag' | 'warm' | 'exportHot' | 'importHot'; args: unknown[]; namespace?: string }
+  /** Moves this process's notion of now. */
+  | { id: number; do: 'advance'; ms: number }
   | { id: number; do: 'close' }
   /** Ends the loader run of that number. */
   | { do: 'finish'; run: number; outcome: Outcome }
 
-export type Outcome = { value: unknown } | { error: { name: string; message: string; code: string } } | 'nothing'
+/** `etag`: the loader gives the etag that it was told. */
+export type Outcome = 'etag' | { value: unknown } | { error: { name: string; message: string; code: string } } | 'nothing'
 
 export type Report =
   | { id: number; result: unknown }
@@ -34,13 +37,14 @@ function report(message: Report): void {
   else process.send?.(message)
 }
 
-async function loader(): Promise<unknown> {
+async function loader({ etag }: { etag: string | undefined }): Promise<unknown> {
   const run = ++runs
   const outcome = await new Promise<Outcome>((resolve) => {
     finishByRun.set(run, resolve)
     report({ loading: run })
   })
   if (outcome === 'nothing') return undefined
+  if (outcome === 'etag') return etag
   if ('value' in outcome) return outcome.value
   const { name, message, code } = outcome.error
   throw Object.assign(new Error(message), { name, code })
@@ -70,6 +74,8 @@ async function obey(order: Order): Promise<unknown> {
       return load(order)
     case 'call':
       return (spaceOf(order)[order.method] as (...args: unknown[]) => Promise<unknown>)(...order.args)
+    case 'advance':
+      return Cache.tableOf(cache!).advanceClock(order.ms)
     case 'close':
       return cache!.close()
     case 'finish':

@@ -9,11 +9,13 @@ const FLOORS: readonly [folder: string, may: readonly string[]][] = [
   ['src/l2/', ['src/words/', 'src/wire/']],
   // Beside the near tier: its contract, and the native binary behind its door.
   ['src/journal/', ['src/words/', 'src/wire/', 'src/l1/table', 'src/l1/native', 'src/l1/shared-isolate']],
+  // Beside the near tier as well, of which it knows the contracts; directories are checked as the journal checks its own.
+  ['src/disk/', ['src/words/', 'src/wire/', 'src/l1/table', 'src/l1/copies', 'src/journal/disk-files']],
   // Of the tiers and the journal only the contracts.
-  ['src/sync/', ['src/words/', 'src/wire/', 'src/l1/table', 'src/l2/contract', 'src/journal/contract']],
+  ['src/sync/', ['src/words/', 'src/wire/', 'src/l1/table', 'src/disk/contract', 'src/l2/contract', 'src/journal/contract']],
   // The program beside the applications; nobody below knows it.
   ['src/cli/', ['src/']],
-  ['src/', ['src/words/', 'src/wire/', 'src/l1/', 'src/l2/', 'src/journal/', 'src/sync/']],
+  ['src/', ['src/words/', 'src/wire/', 'src/l1/', 'src/l2/', 'src/journal/', 'src/disk/', 'src/sync/']],
   ['workers/', ['src/']],
   // The example with Redis starts a server of its own.
   ['examples/', ['src/', 'bench/redis-', 'bench/free-port', 'bench/process-guard']],
@@ -30,7 +32,9 @@ const FLOORS: readonly [folder: string, may: readonly string[]][] = [
 /** Who may load a package or include a header, by place. In src/ every package needs a line here. */
 const DOORS: readonly [what: RegExp, within: string, door: string][] = [
   [/^msgpackr($|\/)/, 'src/', 'src/wire/codec'],
+  [/^lmdb$/, 'src/', 'src/disk/lmdb'],
   [/^ioredis($|\/)/, 'src/', 'src/l2/redis'],
+  [/^piscina$/, 'src/', 'src/wire/thread-pool'],
   [/^lru-cache$/, 'src/', 'src/l1/process-store'],
   [/^a \.node file$/, 'src/', 'src/l1/native'],
   [/^uvu($|\/)/, '', 'test/helpers/suite'],

@@ -82,7 +82,7 @@ export async function untilLetters(cache: Cache, count: number): Promise<DeadLet
 }
 
 /** What a reader of the host gets, once it is that. */
-export function untilRead(cache: Cache, key: string, value: unknown): Promise<void> {
+export function untilRead(cache: Pick<Cache, 'get'>, key: string, value: unknown): Promise<void> {
   return until(`${key} is ${JSON.stringify(value)?.slice(0, 60)}`, async () => {
     const found = await cache.get(key)
     return JSON.stringify(found) === JSON.stringify(value)

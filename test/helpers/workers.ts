@@ -44,7 +44,7 @@ export class CacheWorker {
     return this.ask({ do: 'load', key, callers: 1, ...options })
   }
 
-  call(method: 'get' | 'set' | 'delete' | 'expire' | 'clear', ...args: unknown[]): Promise<unknown> {
+  call(method: 'get' | 'set' | 'delete' | 'expire' | 'clear' | 'deleteByTag' | 'warm' | 'exportHot' | 'importHot', ...args: unknown[]): Promise<unknown> {
     return this.ask({ do: 'call', method, args })
   }
 
@@ -60,6 +60,12 @@ export class CacheWorker {
   /** Ends the oldest loader run that has not been ended. */
   finish(outcome: Outcome): void {
     this.#send({ do: 'finish', run: this.#unfinished.shift()!, outcome })
+  }
+
+  /** Closes its cache and ends. */
+  async leave(): Promise<void> {
+    await this.ask({ do: 'close' })
+    await this.kill()
   }
 
   async kill(): Promise<void> {

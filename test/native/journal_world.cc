@@ -169,17 +169,14 @@ bool WorldWriter::Step() {
 }
 
 void WorldWriter::CheckPending(uint32_t key, uint64_t version) {
-  // A lane that moves on too quickly is left alone after some tries.
-  for (int tries = 0; tries < 20; tries++) {
-    PendingFound found;
-    if (FindPending(journal_, "n", NameOf(key), &found)) {
-      Payload payload;
-      if (!ReadValue(found.value, &payload) || payload.key != key) return world_.Fail("a torn record is found on its way");
-      if (world_.writes[payload.id].mark.load() != found.mark) return world_.Fail("a record is found under another's mark");
-      if (found.host_version >= version) return;
-    }
-    if (world_.applied[key].load() >= version) return;
+  PendingFound found;
+  if (FindPending(journal_, "n", NameOf(key), &found)) {
+    Payload payload;
+    if (!ReadValue(found.value, &payload) || payload.key != key) return world_.Fail("a torn record is found on its way");
+    if (world_.writes[payload.id].mark.load() != found.mark) return world_.Fail("a record is found under another's mark");
+    if (found.host_version >= version) return;
   }
+  if (world_.applied[key].load() >= version) return;
   world_.Fail("a write on its way is not found: key " + std::to_string(key) + " version " + std::to_string(version));
 }
 

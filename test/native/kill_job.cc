@@ -7,6 +7,9 @@
 namespace strata::test {
 namespace {
 
+// Quotas a victim that names namespaces sets.
+constexpr uint32_t kQuotas = 3;
+
 [[noreturn]] void End(Shared& shared, int code) { _exit(shared.has_failed.load() != 0 ? 3 : code); }
 
 bool IsOneOf(uint32_t point, std::initializer_list<KillPoint> points) {
@@ -32,9 +35,9 @@ Job JobFor(uint32_t point, Fate fate, uint64_t random) {
   } else if (IsOneOf(point, {P::thread_locked, P::thread_registered, P::reap_locked, P::reap_segment, P::reap_done})) {
     job.work = Work::kRegister;
     job.pass = 1 + below(6);
-  } else if (IsOneOf(point, {P::namespace_named})) {
+  } else if (IsOneOf(point, {P::namespace_named, P::tag_cleared, P::quota_taken, P::quota_named, P::count_begun, P::count_stamped, P::count_summed})) {
     job.work = Work::kNaming;
-    job.pass = 1 + below(2);
+    job.pass = 1 + below(point == static_cast<uint32_t>(P::count_stamped) ? 60 : 2);
   } else if (IsOneOf(point, {P::run_segment_taken, P::run_part_written, P::run_published, P::run_part_sealed,
                              P::run_free_claimed, P::run_freed_one})) {
     job.work = Work::kRuns;
@@ -69,13 +72,19 @@ void RunVictim(Table& table, Shared& shared, Board& board, const Job& job, uint3
   {
     Worker worker(table, context, shared, seed, id, kWorkers);
     const bool is_random = job.point == kNoPoint;
-    const uint32_t limit = is_random ? ~0u : job.work == Work::kRegister ? 400 : 20000;
+    // Quotas are taken at the first steps or never: a region has 255.
+    const bool is_quota = IsOneOf(job.point, {KillPoint::quota_taken, KillPoint::quota_named});
+    const uint32_t limit = is_random ? ~0u : is_quota ? kQuotas : job.work == Work::kRegister ? 400 : 20000;
     const uint64_t hits_before = is_stop ? board.stops[job.point].load() : 0;
     uint32_t after = 0;  // steps since this process was stopped
     for (uint32_t n = 0; n < limit && after < 300 && shared.has_failed.load(kRelaxed) == 0; n++) {
       if (job.work == Work::kNaming) {
-        uint32_t ns;
+        uint32_t ns = 0;
         table.NamespaceId("v" + std::to_string(board.next_name.fetch_add(1)), 0, &ns);
+        table.ClearTag(ns, TagClear::kDelete);
+        if (n < kQuotas) table.SetQuota(context, ns, 1u << 20);
+        table.WantCount();
+        table.CountAnew(context);
       }
       worker.Step(job.work);
       board.steps[id].fetch_add(1, kRelaxed);

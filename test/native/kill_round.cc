@@ -203,6 +203,7 @@ std::string Round::Audit(uint32_t living) {
   }
   table_->ReapDead(context_);
   table_->Recount(context_);
+  for (int n = 0; n < 10 && table_->IsCountDue(); n++) table_->CountAnew(context_);
   AuditReport report = table_->Audit(context_);
   std::string wrong;
   auto expect = [&wrong](bool holds, const std::string& what) {
@@ -211,6 +212,7 @@ std::string Round::Audit(uint32_t living) {
   if (!report.violations.empty()) expect(false, report.violations[0]);
   expect(report.owned_by_dead == 0, "segments of the dead: " + std::to_string(report.owned_by_dead));
   expect(report.leaked_run_segments == 0, "run segments nobody refers to: " + std::to_string(report.leaked_run_segments));
+  expect(!table_->IsCountDue(), "the count of the quotas has no end");
   expect(report.pending_intents == 0, "pending intents: " + std::to_string(report.pending_intents));
   expect(report.segments_reclaim == 0, "segments in reclaim: " + std::to_string(report.segments_reclaim));
   expect(report.segments_active <= 3 * living, "active segments: " + std::to_string(report.segments_active));

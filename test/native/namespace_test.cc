@@ -86,6 +86,41 @@ void RaceNames(uint32_t names) {
   CHECK(known > 0);
 }
 
+TEST("walk: meets each fresh value once, by its namespace, whose name it can tell") {
+  Directory dir;
+  auto table = OpenTable(dir.path(), {4u << 20, 256, 4096});
+  Session s(*table);
+  uint32_t users = 0, below = 0;
+  CHECK_EQ(table->NamespaceId("users", 0, &users), Status::kOk);
+  CHECK_EQ(table->NamespaceId("below", users, &below), Status::kOk);
+  for (int i = 0; i < 300; i++) s.Set("k" + std::to_string(i), "value", {}, nullptr, i % 2 == 0 ? users : below);
+  s.Set("cleared", "value");
+  table->ClearNamespace(0);
+  for (int i = 0; i < 300; i++) s.Set("k" + std::to_string(i), std::string(i, 'x'), {}, nullptr, i % 2 == 0 ? users : below);
+  std::set<std::string> met;
+  uint32_t count = 0;
+  for (uint32_t from = 0; from < table->geometry().bucket_count; from += 7) {
+    table->Walk(s.context(), from, 7, [&](const Scanned& value) {
+      std::string key(reinterpret_cast<const char*>(value.key), value.key_bytes);
+      const int i = std::stoi(key.substr(1));
+      CHECK_EQ(value.ns, i % 2 == 0 ? users : below);
+      CHECK_EQ(value.value_bytes, static_cast<uint32_t>(i));
+      CHECK(value.heat <= 7);
+      met.insert(key);
+      count++;
+    });
+  }
+  CHECK_EQ(count, 300u);
+  CHECK_EQ(met.size(), 300u);
+  std::string name;
+  uint32_t parent = 7;
+  CHECK(table->NamespaceName(below, &name, &parent));
+  CHECK(name == "below" && parent == users);
+  CHECK(!table->NamespaceName(0, &name, &parent));
+  CHECK(!table->NamespaceName(below + 1, &name, &parent));
+  CHECK(!table->NamespaceName(kMaxNamespaces, &name, &parent));
+}
+
 TEST("namespaces: one name, one id, whoever asks first") {
   for (uint64_t n = 0; n < Scaled(20); n++) RaceNames(50);
 }

@@ -32,6 +32,9 @@ Worker::Worker(Table& table, ThreadContext& context, Shared& shared, uint64_t se
       words_(segment_bytes_ * 6 / 8 + 8),
       remembered_(kHotKeys) {
   if (table_.NamespaceId("cleared", 0, &cleared_ns_) != Status::kOk) shared_.Fail("no namespace");
+  if (table_.NamespaceId("bounded", 0, &bounded_ns_) != Status::kOk) shared_.Fail("no namespace");
+  const uint64_t data_bytes = uint64_t{table.geometry().segment_count} << table.geometry().segment_shift;
+  if (table_.SetQuota(*context_, bounded_ns_, data_bytes / 16) != Status::kOk) shared_.Fail("no quota");
 }
 
 void Worker::Flush() {
@@ -57,7 +60,7 @@ Key Worker::PlainKey(uint32_t i) {
   auto wanted = static_cast<uint32_t>(size);
   if (i % 37 == 5) wanted = i % 5 == 0 ? kMaxKeyBytes : 200;
   std::memset(key_bytes_ + size, 'k', wanted - static_cast<uint32_t>(size));
-  return table_.MakeKey(0, key_bytes_, wanted);
+  return table_.MakeKey(i % 5 == 1 ? bounded_ns_ : 0, key_bytes_, wanted);
 }
 
 Key Worker::LoadedKey(uint32_t i) {
@@ -129,6 +132,7 @@ void Worker::PlainWrite(uint32_t i, uint32_t length) {
   if (Below(16) == 0) options.soft_ms = table_.NowMs(*context_) + 1 + Below(20);
   if (Below(8) == 0) options.condition = Condition::kAbsent;
   options.has_fleet = Below(3) == 0;
+  options.is_negative = Below(12) == 0;
   options.fleet = {Below(20), table_.Doubt(), 0};
   Fill(i, Random(), length);
   uint64_t version = 0;
@@ -326,6 +330,9 @@ void Worker::Step(Work work) {
         table_.ReclaimOne(*context_);
       } else if (Below(64) == 0) {
         table_.Recount(*context_);
+      } else if (Below(64) == 0) {
+        table_.WantCount();
+        table_.CountAnew(*context_);
       } else {
         ReadPlainOrWrite(Below(16) == 0);
       }

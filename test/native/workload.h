@@ -88,7 +88,7 @@ class Worker {
   uint64_t state_;
   uint32_t id_, workers_;
   uint32_t segment_bytes_;
-  uint32_t cleared_ns_ = 0;
+  uint32_t cleared_ns_ = 0, bounded_ns_ = 0;
   uint64_t steps_ = 0, hits_ = 0, loads_ = 0, lost_ = 0, no_room_ = 0;
   std::vector<uint64_t> words_;
   std::vector<Hit> remembered_;  // of the hot keys, as a reader's own cache would keep them

@@ -56,11 +56,16 @@ suite('entry points', (test) => {
 
   test('both module systems see the types', () => {
     const usage = `
-      import { createCache, type CacheInfo, type CacheStats } from '${manifest.name}'
+      import { createCache, type CacheInfo, type CacheStats, type Keys } from '${manifest.name}'
       const cache = createCache({ name: 'types', memory: '8mb', ttl: '5m' })
       export const value: Promise<{ id: number }> = cache.getOrSet('key', async () => ({ id: 1 }))
       export const stats: CacheStats = cache.stats()
       export const info: CacheInfo = cache.info()
+      const typed = createCache<{ 'user:{id}': { name: string } }>({ name: 'typed', memory: '8mb' })
+      export const name: Promise<{ name: string } | undefined> = typed.get('user:1')
+      export const total: Promise<number | undefined> = typed.namespace<Keys<{ 'cart:{id}': number }>>('carts').get('cart:1')
+      // @ts-expect-error: no such key
+      typed.get('usr:1')
       // @ts-expect-error: misspelt
       createCache({ mmeory: '8mb' })`
     writeFileSync(join(project, 'usage.cts'), usage)

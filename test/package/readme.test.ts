@@ -73,8 +73,8 @@ suite('README', (test) => {
     (await finish(`const c = require('stratacache').createCache({ name: 'probe' })
       console.log(c.info().l1); c.close({ unlink: true })`)).trim() === 'shared'
 
-  test('has snippets for cluster, for threads and for Redis', () => {
-    assert.equal(snippets.length, 3)
+  test('has snippets for cluster, for threads, for Redis and for warming up', () => {
+    assert.equal(snippets.length, 4)
   })
 
   test('the cluster snippet serves, and renders a page once on the host', async () => {
@@ -104,6 +104,12 @@ suite('README', (test) => {
       await unlink('orders')
       await server.stop()
     }
+  })
+
+  test('the warm-up snippet finds its entries there, and exports them', async () => {
+    const snippet = snippets.find((text) => text.includes('exportHot'))!
+    for (const round of ['a cold one', 'a warm one']) assert.equal((await finish(snippet)).trim(), '2 2', round)
+    await unlink('catalog')
   })
 
   test('every file it links to exists', () => {

@@ -76,6 +76,27 @@ suite('test runner', (test) => {
     assert.equal(isRunning(pid), false)
   })
 
+  test('--scale is what all programs are told, and how much longer they may take', async () => {
+    const { testOptions } = await script('test-options.mjs')
+    const { nodeJobs, nativeJobs } = await script('test-plan.mjs')
+    const given: { filters: string[]; scale: number } = testOptions(['gaps', '--scale', '10'], { STRATACACHE_TEST_SCALE: '3' })
+    assert.deepEqual([given.filters, given.scale], [['gaps'], 10])
+    assert.equal(testOptions([], { STRATACACHE_TEST_SCALE: '3' }).scale, 3)
+    assert.equal(testOptions([], {}).scale, 1)
+    for (const [jobs, variable] of [[nodeJobs, 'STRATACACHE_TEST_SCALE'], [nativeJobs, 'STRATA_TEST_SCALE']]) {
+      const [once, tenTimes]: { name: string; env: Record<string, string>; deadlineMs: number }[][] = [jobs(1), jobs(10)]
+      assert.ok(tenTimes!.length > 0)
+      assert.deepEqual(new Set(tenTimes!.map(({ env }) => env[variable])), new Set(['10']))
+      assert.deepEqual(tenTimes!.map(({ deadlineMs }) => deadlineMs), once!.map(({ deadlineMs }) => deadlineMs * 10))
+    }
+  })
+
+  test('a scale that is no whole number above 0 is refused', async () => {
+    const { testOptions } = await script('test-options.mjs')
+    for (const scale of ['0', '-1', '1.5', 'ten', '100000']) assert.throws(() => testOptions([`--scale=${scale}`], {}), /--scale must be a whole number/)
+    assert.throws(() => testOptions([], { STRATACACHE_TEST_SCALE: 'x' }), /STRATACACHE_TEST_SCALE must be/)
+  })
+
   test('reads native programs and checks them against their own lines', async () => {
     const { readNative } = await script('test-verdict.mjs')
     assert.deepEqual(readNative('ok a\nnot ok b\n1 passed, 1 failed\n'), { passed: 1, failed: 1, skipped: 0 })

@@ -321,7 +321,7 @@ suite('durability disk', (test) => {
       const other = there!.open()
       await untilRead(other, 'k', 1)
       const entry = await other.getEntry('k')
-      assert.ok(entry.hit && entry.ttlLeftMs > 3_200_000 && entry.ttlLeftMs <= 3_600_000)
+      assert.ok(entry.hit && entry.ttlLeft > 3_200_000 && entry.ttlLeft <= 3_600_000)
       await until('all is judged', () => filesOf(here!).length === 0)
       assert.equal(await inRedis('short'), 0)
     }))

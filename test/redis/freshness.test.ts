@@ -135,4 +135,135 @@ suite('freshness with Redis', (test) => {
       },
       { ttl: '5h', sliding: '1h' },
     ))
+
+  test('a life that slides on another host ends at its cap there, too', () =>
+    withTwoHosts(
+      async (here, there) => {
+        await here.getOrSet('k', () => 'v')
+        await until('it is in Redis', async () => (await server.admin.keys('*|k')).length > 0)
+        await until('the other host holds it', async () => (await there.get('k')) === 'v' && there.peek('k') === 'v')
+        const alive = (): unknown => there.getSync('k')
+        for (let hours = 0.5; hours < 4.9; hours += 0.5) {
+          advanceClock(there, 30 * 60_000)
+          assert.equal(alive(), 'v', `after ${hours} h`)
+        }
+        advanceClock(there, 36 * 60_000)
+        assert.equal(alive(), undefined)
+      },
+      { ttl: '5h', sliding: '1h' },
+    ))
+
+  test('what another host stored for longer is fresh no longer than this one allows', () =>
+    withTwoHosts(async (here, there) => {
+      const [long, brief] = [here.namespace('n'), there.namespace('n', { maxTtl: '1h', grace: '10h' })]
+      for (const [key, ttl] of [['endless', Number.POSITIVE_INFINITY], ['day', '1d']] as const) {
+        await long.set(key, key, { ttl })
+        await until(`${key} is read`, async () => (await brief.get(key)) === key && brief.peek(key) === key)
+        const entry = await brief.getEntry(key)
+        assert.ok(entry.hit && entry.ttlLeft > 0 && entry.ttlLeft <= 3_600_000, `${key}: ${entry.hit && entry.ttlLeft} ms`)
+        advanceClock(there, 2 * 3_600_000)
+        assert.equal(brief.peek(key), undefined)
+        assert.equal(await brief.get(key), key, 'Redis has it from a moment ago')
+      }
+    }))
+
+  test('in the table an entry has the ttl of that tier, written, loaded and read back, and Redis is asked again after it', () =>
+    withTwoHosts(
+      async (here, there) => {
+        const leftMs = async (cache: Cache, key: string): Promise<number> => {
+          const entry = await cache.getEntry(key)
+          assert.ok(entry.hit && !entry.stale, key)
+          return entry.ttlLeft
+        }
+        await here.set('set', 1)
+        await here.getOrSet('loaded', () => 1)
+        await here.set('touched', 1)
+        await here.touch('touched', '2h')
+        await here.set('brief', 1, { ttl: '10s' })
+        for (const key of ['set', 'loaded', 'touched', 'brief']) {
+          await until(`${key} is read`, async () => (await there.get(key)) === 1 && there.peek(key) === 1)
+          for (const cache of [here, there]) {
+            const left = await leftMs(cache, key)
+            assert.ok(left > 0 && left <= (key === 'brief' ? 10_000 : 60_000), `${key}: ${left} ms`)
+          }
+        }
+        advanceClock(there, 120_000)
+        for (const key of ['set', 'loaded', 'touched']) {
+          assert.equal(there.peek(key), undefined)
+          assert.equal(await there.getOrSet(key, () => assert.fail('Redis has it')), 1)
+          assert.ok((await leftMs(there, key)) <= 60_000)
+        }
+      },
+      { ttl: '1h', l1Ttl: '1m' },
+    ))
+
+  test('a result is kept out of Redis by its own skip', () =>
+    withTwoHosts(async (here, there) => {
+      await here.getOrSet('k', ({ setOptions }) => (setOptions({ skip: ['l2'] }), 'of this host'))
+      await here.set('after', 1)
+      assert.equal(await there.get('k'), undefined)
+      assert.equal(await here.get('k'), 'of this host')
+    }))
+
+  test('in Redis an entry has the ttl of that tier, and what is read back has what is left of it', () =>
+    withTwoHosts(
+      async (here, there) => {
+        await here.set('k', 'v')
+        await until('it is read', async () => (await there.get('k')) === 'v' && there.peek('k') === 'v')
+        const left = async (cache: Cache): Promise<number> => {
+          const entry = await cache.getEntry('k')
+          assert.ok(entry.hit)
+          return entry.ttlLeft
+        }
+        assert.ok((await left(here)) > 3_000_000)
+        const back = await left(there)
+        assert.ok(back > 0 && back <= 600_000, `${back} ms`)
+      },
+      { ttl: '1h', l2: { hardTimeout: '20s', ttl: '10m' } },
+    ))
+
+  test('what is loaded is in Redis when a load in mode through resolves, and not awaited behind', () =>
+    withTwoHosts(async (here, there) => {
+      for (let i = 0; i < 20; i++) {
+        await here.getOrSet(`k${i}`, () => i)
+        assert.equal(await there.get(`k${i}`), i)
+      }
+      await here.getOrSetMany({ keys: ['a', 'b'], factory: (keys) => keys })
+      assert.deepEqual(await there.getMany(['a', 'b']), ['a', 'b'])
+      await here.namespace('n', { writeMode: 'behind' }).getOrSet('k', ({ setOptions }) => (setOptions({ durability: 'l2' }), 'v'))
+      assert.equal(await there.namespace('n').get('k'), 'v')
+    }))
+
+  test('a load in mode through ends in time while Redis does not confirm', () =>
+    withTwoHosts(async (here) => {
+      const loading = deferred<void>()
+      const begun = deferred<void>()
+      const value = here.getOrSet('k', async () => (begun.resolve(), await loading.promise, 'v'), { hardTimeout: '1s' })
+      await begun.promise
+      await server.admin.call('CLIENT', 'PAUSE', '4000', 'WRITE')
+      loading.resolve()
+      assert.equal(await value, 'v')
+      await server.admin.call('CLIENT', 'UNPAUSE')
+    }))
+
+  test('getEntry tells the tier that a value was found in', () =>
+    withTwoHosts(async (here, there) => {
+      await here.set('k', { v: 1 })
+      const tiers = async (key: string): Promise<unknown[]> => {
+        const found: unknown[] = []
+        for (let i = 0; i < 3; i++) {
+          const entry = await there.getEntry(key)
+          found.push(entry.hit && entry.tier)
+        }
+        return found
+      }
+      await until('news of the key do not come in between', async () => {
+        await there.delete('k')
+        await here.set('k', { v: 1 })
+        await until('it is written', async () => (await here.get('k')) !== undefined)
+        const found = await tiers('k')
+        return found[0] === 'l2' && found[2] === 'l0'
+      })
+      assert.deepEqual(await here.getEntry('none'), { hit: false })
+    }))
 })

@@ -29,7 +29,7 @@ class Ear {
   constructor(url: string, options: Partial<FeedOptions> = {}) {
     this.feed = new RedisFeed(configFor(url), {
       onChange: (change) => this.changes.push(change),
-      onClear: (...clear) => this.clears.push(clear),
+      onClear: (namespace, epoch, why) => this.clears.push([namespace, epoch, why]),
       onDoubt: (...doubt) => this.doubts.push(doubt),
       onHeard: (sinceMs) => { this.heardMs = sinceMs },
       onLink: (state) => this.links.push(state),
@@ -117,7 +117,7 @@ suite('l2 feed', (test) => {
     await until('the clear is heard', () => ear.clears.some(([namespace]) => namespace === 'a'))
     const late = listen()
     await late.connected()
-    assert.deepEqual(late.clears.map(([namespace, , why]) => [namespace, why]).sort(), [['', 'state'], ['a', 'state']])
+    assert.deepEqual(late.clears.map(([namespace, , why]) => [namespace, why]).sort(), [['', 'first'], ['a', 'first']])
     assert.ok(late.clears.find(([namespace]) => namespace === '')![1] > 0)
     assert.deepEqual([...ear.doubts, ...late.doubts], [])
   })

@@ -5,6 +5,7 @@ import { Names, partitionOf } from '../../src/l2/names'
 import { Reader } from '../../src/l2/reader'
 import { Writer } from '../../src/l2/writer'
 import { configFor, farKey, ORIGIN, Records, within } from '../helpers/l2'
+import { withProxy } from '../helpers/redis/proxy'
 import { RedisOnce } from '../helpers/redis-once'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
@@ -132,6 +133,19 @@ suite('l2 reader', (test) => {
     await server.restart()
     await until('reads work again', async () => (await reader.read(farKey('a'), within(100))).state === 'miss')
   })
+
+  test('the first read after the server is back is answered, not only those after the next attempt that was due', () =>
+    withProxy({ host: '127.0.0.1', port: server.port }, async (proxy) => {
+      const own = new Reader(configFor(`redis://127.0.0.1:${proxy.port}`))
+      assert.equal((await own.read(farKey('a'), within(DEADLINE_MS))).state, 'miss')
+      await proxy.refuse()
+      proxy.reset()
+      await until('the loss is seen', async () => (await own.read(farKey('a'), within(DEADLINE_MS))).state === 'failed')
+      await proxy.accept()
+      const answers = await Promise.all([own.read(farKey('a'), within(DEADLINE_MS)), own.revalidate(farKey('b'), 7, within(DEADLINE_MS))])
+      assert.deepEqual(answers.map(({ state }) => state), ['miss', 'miss'])
+      await own.close()
+    }))
 
   test('a server that takes connections and never answers holds nobody', async () => {
     const sockets = new Set<Socket>()

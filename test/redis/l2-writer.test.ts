@@ -232,7 +232,7 @@ suite('l2 writer', (test) => {
         const isLive = stored !== undefined && !stored.isTombstone
         const result = outcome!.results[index]!
         let expected: EntryResult['state'] = 'applied'
-        if (record.sourceVersion > 0 && stored !== undefined && stored.source >= record.sourceVersion) expected = 'older'
+        if (record.sourceVersion > 0 && record.condition !== 3 && stored !== undefined && stored.source >= record.sourceVersion) expected = 'older'
         else if (record.condition === 1 && isLive) expected = 'lost'
         else if (record.condition === 2 && !(isLive && stored.version === record.expected)) expected = 'lost'
         else if (record.condition === 3 && (stored?.version ?? 0) > record.expected) expected = 'lost'

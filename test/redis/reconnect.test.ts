@@ -10,8 +10,8 @@ import { withRedis } from '../helpers/redis/server'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
 
-/** A slow machine is no reason for a miss. */
-const l2 = { softTimeout: '20s', hardTimeout: '20s' }
+/** A slow machine is no reason for a miss, nor for a check because nobody has heard for long. */
+const l2 = { softTimeout: '20s', hardTimeout: '20s', heartbeat: '5s' }
 const OWN = ['own1', 'own2', 'own3']
 
 const linkIs = (process: HostProcess, link: string): Promise<void> =>
@@ -85,4 +85,33 @@ suite('after a reconnect', (test) => {
     assert.deepEqual(await away('keep', false), { changed: 'after', same: 'table' })
     assert.deepEqual(await away('keep', true), { changed: 'before', same: 'table' })
   })
+
+  test('what is in doubt is served while Redis is away again, and checked when it is back', () => withRedis({ durable: true }, (server) =>
+    withHosts([{ processes: 1, options: { redis: `redis://127.0.0.1:${server.port}`, grace: '1h' } }], async ([host]) => {
+      const process = host!.processes[0]!
+      const keys = ['a', 'b', 'c', 'd', 'e']
+      for (const key of keys) await process.ask('call', 'set', [key, 'mine', { ttl: '1h', writeMode: 'through' }])
+      await server.kill()
+      await linkIs(process, 'lost')
+      await server.restart()
+      await linkIs(process, 'connected')
+      await until('what is in the table is in doubt', async () => (await process.ask('call', 'getSync', ['a'])) === undefined)
+      await server.kill()
+      await linkIs(process, 'lost')
+      assert.equal(await process.ask('call', 'get', ['a']), 'mine')
+      assert.equal(await process.ask('call', 'get', ['a', { consistency: 'fresh' }]), undefined)
+      assert.deepEqual(await process.ask('call', 'getMany', [['a', 'b']]), ['mine', 'mine'])
+      assert.equal(await process.ask('call', 'has', ['c']), true)
+      assert.equal(((await process.ask('call', 'getEntry', ['d'])) as { value: unknown }).value, 'mine')
+      await server.restart()
+      const asked = async (): Promise<number> => {
+        const { 'reader.same': same, 'reader.hits': hits } = await process.ask('detail')
+        return same! + hits!
+      }
+      const before = await asked()
+      await until('it is checked', async () => {
+        assert.equal(await process.ask('call', 'get', ['e']), 'mine')
+        return (await asked()) > before
+      })
+    })))
 })

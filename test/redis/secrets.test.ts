@@ -202,9 +202,25 @@ suite('secrets', (test) => {
     })
   }))
 
+  test('through a socket whose URL has a user and password', () => withServer(async (server) => {
+    const urlOfSocket = (password: string): string => `unix://${USER}:${encodeURIComponent(password)}@${server.socket}`
+    await onHost({ redis: urlOfSocket(PASSWORD) }, async (host) => {
+      await linked([host])
+      await tellsNothing(host)
+      assert.equal(host.cache.info().l2!.host, server.socket)
+    })
+    await onHost({ redis: urlOfSocket(WRONG) }, async (host) => {
+      await hasLogged(host, 'ERR_CACHE_L2_AUTH')
+      await tellsNothing(host, 1)
+    })
+  }))
+
   test('with servers that cannot be named as they were', async () => {
     const bad: unknown[] = [
       `redis://${USER}:${PASSWORD}@[::1`, `http://${USER}:${PASSWORD}@127.0.0.1`, `${USER}:${PASSWORD}@127.0.0.1:6379`, `redis://${USER}:${PASSWORD}@127.0.0.1:99999999`,
+      `unix://:${PASSWORD}@/path.sock`, `unix://${USER}:a@${WRONG}@/path.sock`, `unix://${WRONG}/path.sock`, `redis://${USER}:12/${WRONG}@127.0.0.1`, `redis://${USER}:12?${WRONG}@h`,
+      { port: WRONG }, { host: `redis://:${WRONG}@h` }, { path: `unix://:${WRONG}@/p` }, { db: WRONG }, { host: 'h', keyPrefix: WRONG }, { sentinels: [{ host: urlOf(1, WRONG) }], name: 'm' },
+      { cluster: { nodes: [{ host: 'h', port: WRONG }] } }, { cluster: { nodes: [`unix://:${WRONG}@/p`] } },
       [urlOf(1)], { cluster: { nodes: [], options: { redisOptions: { password: PASSWORD } } } }, { cluster: { nodes: [urlOf(1, WRONG), 7] } }, `rediss://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:1?db=x`,
     ]
     for (const redis of bad) {

@@ -176,7 +176,7 @@ suite('server faults', (test) => {
     await server.ask('CLIENT', 'KILL', 'TYPE', 'normal')
     await server.ask('CLIENT', 'KILL', 'TYPE', 'pubsub')
     await until('both hosts say why', () => hosts.every((host) => logged([host], 'ERR_CACHE_L2_AUTH').length > 0))
-    for (const { cache } of hosts) assert.equal(cache.info().l2!.link, 'lost')
+    await until('both links are lost', () => hosts.every(({ cache }) => cache.info().l2!.link === 'lost'))
     await progress(load)
     await server.ask('CONFIG', 'SET', 'requirepass', PASSWORD)
     for (const { log } of hosts) assert.doesNotMatch(JSON.stringify(log), /secret/)

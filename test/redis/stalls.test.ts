@@ -91,8 +91,8 @@ const STALLS: Record<string, Stall> = {
   },
 }
 
-/** What a call may say: the source's own error, a write that Redis has not confirmed, no room for another. */
-const ALLOWED = new Set([SOURCE_ERROR, 'ERR_CACHE_L2_TIMEOUT', 'ERR_CACHE_JOURNAL_FULL'])
+/** What a call may say: the source's own error, a write that Redis has not confirmed, no room for another, others in between until its end. */
+const ALLOWED = new Set([SOURCE_ERROR, 'ERR_CACHE_L2_TIMEOUT', 'ERR_CACHE_JOURNAL_FULL', 'ERR_CACHE_CONFLICT'])
 
 suite('stalls', (test) => {
   let server: RedisServer

@@ -1,9 +1,10 @@
-// The process that leads the host is stopped, but not dead: it keeps the lead and hears nothing.
+// The process that leads the host is stopped, or cut off, but not dead: it keeps the lead and hears nothing.
 import * as assert from 'node:assert/strict'
 import type { CacheOptions } from '../../src'
-import { uniqueName } from '../helpers/cache'
+import { uniqueName, withDirectory } from '../helpers/cache'
 import { type Caller, withCallers } from '../helpers/redis/callers'
 import { eventually } from '../helpers/redis/eventually'
+import { FaultProxy } from '../helpers/redis/proxy'
 import { RedisServer } from '../helpers/redis/server'
 import { suite } from '../helpers/suite'
 
@@ -54,6 +55,57 @@ suite('a stopped leader', (test) => {
       await sees(leader!, 'changing', 'after')
     }))
   })
+
+  test('where nothing is to be checked after a loss, nothing is checked meanwhile', async () => {
+    const options: CacheOptions = { redis: `redis://127.0.0.1:${server.port}`, name: uniqueName() }
+    await withCallers(['process', 'process'], { ...options, onReconnect: 'keep' }, ([leader, other]) => withCallers(['process', 'process'], options, async ([checkingLeader, checking]) => {
+      for (const caller of [leader!, other!, checkingLeader!, checking!]) await caller.ask('call', 'ready')
+      await checking!.ask('call', 'set', 'k', 'as ever', { writeMode: 'through' })
+      for (const caller of [other!, checking!]) await sees(caller, 'k', 'as ever')
+      for (const caller of [leader!, checkingLeader!]) caller.signal('SIGSTOP')
+      try {
+        for (let round = 0; round < 3; round++) {
+          const before = await checks(checking!)
+          await eventually('the host that checks has checked', async () => {
+            assert.equal(await checking!.ask('call', 'get', 'k'), 'as ever')
+            assert.equal(await other!.ask('call', 'get', 'k'), 'as ever')
+            return (await checks(checking!)) > before
+          })
+        }
+        assert.equal(await checks(other!), 0)
+      } finally {
+        for (const caller of [leader!, checkingLeader!]) caller.signal('SIGCONT')
+      }
+    }))
+  })
+
+  test('a host whose leader alone is cut off learns of changes, also where its processes ask Redis for nothing', () => withDirectory(async (dir) => {
+    const elsewhereOptions: CacheOptions = { redis: `redis://127.0.0.1:${server.port}`, name: uniqueName() }
+    const direct = { ...elsewhereOptions, dir }
+    const proxy = await FaultProxy.listen(server)
+    try {
+      await withCallers(['process'], { ...direct, redis: `redis://127.0.0.1:${proxy.port}` }, async ([leader]) => {
+        await leader!.ask('call', 'ready')
+        await withCallers(['process'], direct, ([other]) => withCallers(['process'], elsewhereOptions, async ([elsewhere]) => {
+          await elsewhere!.ask('call', 'set', 'k', 0, { writeMode: 'through' })
+          await sees(other!, 'k', 0)
+          await proxy.refuse()
+          proxy.reset()
+          await eventually('the link is lost', async () => (await other!.ask('info')).l2!.link !== 'connected')
+          for (let round = 1; round <= ROUNDS; round++) {
+            await elsewhere!.ask('call', 'set', 'k', round, { writeMode: 'through' })
+            const startMs = performance.now()
+            await sees(other!, 'k', round)
+            process.stdout.write(`round ${round}: the change was seen after ${Math.round(performance.now() - startMs)} ms\n`)
+          }
+          await proxy.accept()
+          await eventually('the host hears again', async () => !(await other!.ask('info')).l2!.degraded)
+        }))
+      })
+    } finally {
+      await proxy.close()
+    }
+  }))
 })
 
 async function sees(caller: Caller, key: string, value: unknown): Promise<void> {

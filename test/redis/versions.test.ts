@@ -74,6 +74,33 @@ suite('versions with Redis', (test) => {
       await untilRead(other, 'count', 40)
     }))
 
+  test('of the source: only a higher one is stored, on whatever host, and touch and expire leave it', () =>
+    withHosts(server.url, 2, async ([here, there]) => {
+      const [cache, other] = [here!.open(), there!.open()]
+      await Promise.all([cache.ready(), other.ready()])
+      for (const change of [async () => {}, () => cache.touch('k', '2h'), () => cache.expire('k'), () => other.touch('k', '3h')]) {
+        await cache.delete('k')
+        assert.ok((await cache.set('k', 5, { version: 5 })) > 0)
+        await untilRead(other, 'k', 5)
+        await change()
+        assert.equal(await other.set('k', 4, { version: 4 }), 0, String(change))
+        assert.equal(await cache.set('k', 4, { version: 5 }), 0, String(change))
+        assert.ok((await other.set('k', 6, { version: 6 })) > 0)
+        await untilRead(cache, 'k', 6)
+      }
+    }, { ttl: '1h', grace: '1h' }))
+
+  test('of the source are forgotten with a value that its tag has ended', () =>
+    withHosts(server.url, 1, async ([here]) => {
+      const cache = here!.open()
+      await cache.ready()
+      await cache.set('k', 'row', { version: 5, tags: ['t'] })
+      await cache.deleteByTag('t')
+      assert.ok((await cache.set('k', 'the same row', { version: 5, tags: ['t'] })) > 0)
+      await untilRead(cache, 'k', 'the same row')
+      assert.equal(await cache.set('k', 'older', { version: 4 }), 0)
+    }))
+
   test('of a write that a later one has replaced do not match', () =>
     withHosts(server.url, 1, async ([here]) => {
       const cache = here!.open()

@@ -80,6 +80,18 @@ suite('batches and updates of a host', (test) => {
       }))
   }
 
+  test('of source versions that 4 processes write at once the highest stands, and no reader goes back', () =>
+    withProcesses(4, async (workers) => {
+      const count = 2_000
+      const reports = await Promise.all(workers.map((worker, i) => {
+        const versions = Array.from({ length: count }, (_, n) => 4 * n + i + 1)
+        return worker.ask<{ seen: number[]; stored: number }>({ do: 'newer', key: 'row', versions })
+      }))
+      for (const { seen } of reports) assert.deepEqual(seen, seen.toSorted((a, b) => a - b))
+      assert.equal(await workers[0]!.ask({ do: 'get', key: 'row' }), 4 * count)
+      assert.ok(reports.some(({ stored }) => stored > 0))
+    }))
+
   test('when a process dies within an update, the next one goes on', () =>
     withProcesses(2, async ([victim, survivor]) => {
       const held = victim!.ask({ do: 'hold', key: 'n' })

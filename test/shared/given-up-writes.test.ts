@@ -6,8 +6,11 @@ import { openShared, type SharedL1 } from '../../src/l1/shared-table'
 import type { L1View } from '../../src/l1/table'
 import { DEFAULT_TERMS } from '../../src/options/settings'
 import { FarWrites } from '../../src/sync/far-writes'
-import { CLEAR, DELETE, hostOrder } from '../../src/sync/journal-words'
+import { stateOfWrite } from '../../src/sync/far-tags'
+import { CLEAR, DELETE, hostOrder, SET } from '../../src/sync/journal-words'
 import type { WriteTerms } from '../../src/sync/write-terms'
+import { decode, EncodedValue } from '../../src/wire/codec'
+import { slotOf, tagsOf } from '../../src/wire/tags'
 import { uniqueName, withDirectory } from '../helpers/cache'
 import { elected, settleAll, write } from '../contract/with-journal'
 import { suite } from '../helpers/suite'
@@ -34,8 +37,13 @@ interface Outcome {
 }
 
 /** As the leader sends it: what was cleared after it was written stays here. */
-function told({ records }: DrainedBatch, epoch: number): string[] {
-  return records.filter(({ op, nsEpoch }) => op === CLEAR || nsEpoch === epoch).map(({ op, payload }) => (op === 1 ? Buffer.from(payload!).toString() : `op ${op}`))
+function told({ records }: DrainedBatch, table: SharedL1): string[] {
+  const epoch = table.root.epoch()
+  return records.filter(({ op, nsEpoch }) => op === CLEAR || nsEpoch === epoch).map(({ op, codec, payload }) => {
+    if (op !== SET) return `op ${op}`
+    const isEnded = stateOfWrite(table, codec, payload!, TERMS.life) === 'gone'
+    return `${decode(codec, payload!)}${isEnded ? ', ended by its tag' : ''}`
+  })
 }
 
 type Methods<Name extends string> = Record<Name, (...given: never[]) => unknown>
@@ -54,7 +62,7 @@ function around<T extends object & Methods<Name>, Name extends string>(object: T
 
 /** `first` is set, and its writer stands still after everybody can see it. */
 async function stoppedIn(
-  meanwhile: (pause: Pause) => void, after: (outcome: Outcome) => void, { at = 'commit', writeMode = 'behind' }: { at?: 'set' | 'commit'; writeMode?: WriteTerms['writeMode'] } = {},
+  meanwhile: (pause: Pause) => void, after: (outcome: Outcome) => void, { at = 'commit', writeMode = 'behind', tag }: { at?: 'set' | 'commit'; writeMode?: WriteTerms['writeMode']; tag?: string } = {},
 ): Promise<void> {
   await withDirectory(async (dir) => {
     const name = uniqueName()
@@ -65,7 +73,7 @@ async function stoppedIn(
     const deliver = (): string[] => {
       const now: string[] = []
       for (let batch = journal.drain(LIMITS); batch !== undefined; batch = journal.drain(LIMITS)) {
-        now.push(...told(batch, table.root.epoch()))
+        now.push(...told(batch, table))
         assert.ok(journal.assign(batch.records))
         settleAll(journal, batch)
       }
@@ -82,7 +90,8 @@ async function stoppedIn(
       }
       const view = at === 'set' ? around<L1View, 'set'>(table.root, 'set', (set) => [set(), pause()][0]) : table.root
       const pausing = at === 'commit' ? around<Journal, 'commit'>(own, 'commit', (commit) => [pause(), commit()][1]!) : own
-      const outcome = new FarWrites(table, pausing, settings, NO_DISK).set(view, 'k', 'first', { ...TERMS, writeMode })
+      const value = tag === undefined ? 'first' : EncodedValue.tagged('first', tagsOf('', [tag], table.tags.clock()))
+      const outcome = new FarWrites(table, pausing, settings, NO_DISK).set(view, 'k', value, { ...TERMS, writeMode })
       assert.ok(isPaused)
       const later = deliver()
       await outcome
@@ -202,6 +211,32 @@ suite('writes that were given up', (test) => {
         { at },
       ))
   }
+
+  for (const isGivenUp of [true, false]) {
+    test(`what its tag has ended meanwhile stays so, and goes to Redis as that: ${isGivenUp ? 'given up' : 'in time'}`, () =>
+      stoppedIn(
+        ({ others, table, deliver }) => {
+          void others.clearTag(table.root, slotOf('', 'x'), 'delete', TERMS)
+          if (isGivenUp) assert.deepEqual(deliver(), ['op 5'])
+        },
+        ({ table, sent }) => {
+          assert.equal(table.root.get('k'), undefined)
+          assert.deepEqual(sent, [...(isGivenUp ? [] : ['op 5']), 'first, ended by its tag'])
+        },
+        { tag: 'x' },
+      ))
+  }
+
+  test('nor does what its tag has ended come over what was written after that', () =>
+    stoppedIn(
+      ({ others, table, deliver }) => {
+        void others.clearTag(table.root, slotOf('', 'x'), 'delete', TERMS)
+        void others.set(table.root, 'k', 'second', TERMS)
+        assert.deepEqual(deliver(), ['op 5', 'second'])
+      },
+      isOver,
+      { tag: 'x' },
+    ))
 
   test('what the table has lost by itself is put there again', () =>
     stoppedIn(

@@ -72,7 +72,7 @@ suite('codec', (test) => {
   })
 
   test('numbers of the codecs never change', () => {
-    assert.deepEqual(Codec, { latin1: 0, utf8: 1, utf16: 2, bytes: 3, msgpack: 4, msgpackRecords: 5, noted: 6 })
+    assert.deepEqual(Codec, { latin1: 0, utf8: 1, utf16: 2, bytes: 3, msgpack: 4, msgpackRecords: 5, noted: 6, named: 7, zstd: 8, brotli: 9, gzip: 10, tagged: 11 })
     assert.deepEqual(decode(4, Buffer.from('82a161d3000000000000000aa16293010203', 'hex')), { a: 10n, b: [1, 2, 3] })
     assert.deepEqual(
       decode(5, Buffer.from('d4724091a16d81a16b01', 'hex')),

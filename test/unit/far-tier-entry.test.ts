@@ -51,7 +51,7 @@ suite('the entry of a key below the table', (test) => {
     const { journal, deadlines, entry } = setup()
     const mark = append(journal, 1, write('k', 'value'))
     assert.deepEqual(await entry(performance.now()), {
-      value: 'value', version: FIRST_PENDING_VERSION + mark, isStale: false, ttlLeftMs: Number.POSITIVE_INFINITY, tier: 'l1',
+      value: 'value', version: FIRST_PENDING_VERSION + mark, ageMs: 0, isStale: false, ttlLeftMs: Number.POSITIVE_INFINITY, tier: 'l1',
     })
     assert.deepEqual(deadlines, [])
   })
@@ -60,7 +60,7 @@ suite('the entry of a key below the table', (test) => {
     const { journal, deadlines, entry } = setup()
     append(journal, 0, write('', '', { op: CLEAR }))
     const held: L1Entry = {
-      value: 'value', version: 77, isStale: false, ttlLeftMs: 5, hardLeftMs: 5, tier: 'l1', fleet: { version: 0, mark: 0, isDoubtful: true },
+      value: 'value', version: 77, isStale: false, ageMs: 0, ttlLeftMs: 5, hardLeftMs: 5, tier: 'l1', fleet: { version: 0, mark: 0, isDoubtful: true },
     }
     assert.equal((await entry(performance.now(), held))?.version, 0)
     assert.equal(await entry(performance.now()), undefined)

@@ -6,7 +6,7 @@ import type { FarHit, FarReader, ReadResult } from '../../src/l2/contract'
 import { DEFAULT_TERMS } from '../../src/options/settings'
 import { EncodedValue } from '../../src/wire/codec'
 import { FarTier } from '../../src/sync/far-tier'
-import { CLEAR, DELETE, hostOrder, SET } from '../../src/sync/journal-words'
+import { CLEAR, DELETE, hostOrder, IF_ABSENT, SET } from '../../src/sync/journal-words'
 import { Flights } from '../../src/sync/flights'
 import { type Deferred, deferred } from '../helpers/deferred'
 import { append, drained, elected, settleAll, write } from '../contract/with-journal'
@@ -15,7 +15,7 @@ import { until } from '../helpers/until'
 
 const hit = (value: string, version: number): FarHit => {
   const { codec, payload } = EncodedValue.of(value)
-  return { state: 'hit', codec, payload: Buffer.from(payload), version, sourceVersion: 0, softLeftMs: Infinity, hardLeftMs: Infinity, createdAtMs: 0 }
+  return { state: 'hit', codec, payload: Buffer.from(payload), version, sourceVersion: 0, softLeftMs: Infinity, hardLeftMs: Infinity, createdAtMs: 0, ageMs: 0 }
 }
 
 /** Two isolates of one host, and a Redis that answers when the test says so. */
@@ -121,6 +121,17 @@ suite('order of what is read from Redis', (test) => {
     assert.equal(await between, 'old', 'a read beside the delete may see either')
     assert.equal(await read(here, 10_000), undefined)
     assert.equal(asked.length, 1, 'the journal tells of the delete')
+  })
+
+  test('a clear on its way lets nobody ask Redis, though Redis has to decide about a write after it', async () => {
+    const { table, journal, asked, here, read } = setup()
+    const clear = journal.prepare({ ...write('', ''), namespace: '', op: CLEAR })
+    table.root.clear()
+    assert.equal(journal.commit(clear, 0, table.root.epoch()), true)
+    const undecided = journal.prepare({ ...write('k', 'new'), condition: IF_ABSENT })
+    assert.equal(journal.commit(undecided, hostOrder(table.root.remove('k').version, DELETE), table.root.epoch()), true)
+    assert.equal(await read(here, 10_000), undefined)
+    assert.equal(asked.length, 0)
   })
 
   test('a clear on its way brings back neither what the journal nor what Redis has of before', async () => {

@@ -1,7 +1,6 @@
 import * as assert from 'node:assert/strict'
 import { inspect } from 'node:util'
 import { convertFailure, timeout, unavailable } from '../../src/l2/driver-errors'
-import { connectionSpec, hostOf, whatCannotBeSent } from '../../src/l2/redis'
 import { CacheError } from '../../src/words/errors'
 import { suite } from '../helpers/suite'
 
@@ -71,45 +70,5 @@ suite('l2 driver errors', (test) => {
       assert.ok(!shows(error, SECRET), inspect(error))
     }
     for (const { error } of [timeout('h'), unavailable('h')]) assert.ok(error.message.includes('h'))
-  })
-})
-
-suite('l2 connection specs', (test) => {
-  test('say what was given, without our own settings', () => {
-    const spec = connectionSpec(`rediss://bob:${SECRET}@example.test:7000/3`)
-    assert.equal(spec.kind, 'single')
-    assert.deepEqual([spec.options['host'], Number(spec.options['port']), Number(spec.options['db']), spec.options['username'], spec.options['tls']], ['example.test', 7000, 3, 'bob', true])
-    assert.deepEqual(['retryStrategy', 'keyPrefix', 'enableOfflineQueue'].filter((name) => name in spec.options), [])
-    assert.deepEqual(connectionSpec('/tmp/x.sock').options['path'], '/tmp/x.sock')
-    assert.equal(hostOf(spec), 'example.test:7000')
-  })
-
-  test('sentinels and clusters are recognised', () => {
-    assert.equal(connectionSpec({ sentinels: [{ host: 's', port: 1 }], name: 'm' }).kind, 'sentinel')
-    const cluster = connectionSpec({ cluster: { nodes: ['redis://a:1', { host: 'b', port: 2 }], options: { redisOptions: { password: 'p' }, natMap: { 'x:1': { host: 'y', port: 2 } } } } })
-    assert.deepEqual([cluster.kind, cluster.nodes, cluster.options['password'], cluster.natMap], ['cluster', [{ host: 'a', port: 1 }, { host: 'b', port: 2 }], 'p', { 'x:1': { host: 'y', port: 2 } }])
-  })
-
-  test('are plain data, or say what is not', () => {
-    const spec = connectionSpec({ host: 'h', tls: { ca: 'x' } })
-    assert.deepEqual(structuredClone(spec), spec)
-    assert.deepEqual(whatCannotBeSent(spec), [])
-    assert.deepEqual(whatCannotBeSent(connectionSpec({ host: 'h', tls: { checkServerIdentity: () => undefined } })), ['tls'])
-  })
-
-  test('an instance gives its options', async () => {
-    const { Redis, Cluster } = await import('ioredis')
-    const redis = new Redis({ host: 'h', port: 7, password: 'p', lazyConnect: true, keyPrefix: 'x:' })
-    assert.deepEqual(['host', 'port', 'password', 'keyPrefix'].map((name) => connectionSpec(redis).options[name]), ['h', 7, 'p', undefined])
-    const cluster = new Cluster([{ host: 'a', port: 1 }], { lazyConnect: true, redisOptions: { password: 'p' } })
-    const spec = connectionSpec(cluster)
-    assert.deepEqual([spec.kind, spec.nodes, spec.options['password']], ['cluster', [{ host: 'a', port: 1 }], 'p'])
-    assert.deepEqual(structuredClone(spec), spec)
-  })
-
-  test('nonsense is refused without showing it', () => {
-    for (const given of [7, null, undefined, '', [], `redis://${SECRET}:x@[bad`]) {
-      assert.throws(() => connectionSpec(given), (error: Error) => (error as CacheError).code === 'ERR_CACHE_OPTION' && !shows(error, SECRET))
-    }
   })
 })

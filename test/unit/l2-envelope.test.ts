@@ -52,6 +52,14 @@ suite('l2 envelope', (test) => {
     assert.equal(checkWhole(bytes, readHeader(bytes)!, 'n|x'), 'foreign')
   })
 
+  test('of another key is foreign, whatever letters the keys are made of', () => {
+    const keys = ['n|', 'n|k', 'n|kk', 'n|\u00e9', 'n|\u00c3\u00a9', 'n|k\u20ac', 'n|\ufffd', 'n|\u{1f600}']
+    for (const key of keys) {
+      const bytes = envelope(buildTail(key, Buffer.from('k\u20ac'), 0, 0), 4, 0, Buffer.byteLength(key))
+      for (const other of keys) assert.equal(checkWhole(bytes, readHeader(bytes)!, other), other === key ? 'whole' : 'foreign', `${key} read as ${other}`)
+    }
+  })
+
   test('with any bit of key or payload flipped is no whole value', () => {
     const whole = envelope(buildTail('n|k', Buffer.from('value'), 0, 0))
     for (let bit = 52 * 8; bit < whole.length * 8; bit++) {

@@ -4,6 +4,7 @@ import { ProcessJournal } from '../../src/journal/process-journal'
 import { ProcessL1 } from '../../src/l1/process-table'
 import type { EntryResult, FarWriter, Feed, WriteRecord } from '../../src/l2/contract'
 import { Applier } from '../../src/sync/applier'
+import { CLEAR } from '../../src/sync/journal-words'
 import { Leader } from '../../src/sync/leader'
 import { Write } from '../../src/sync/write'
 import { CacheError } from '../../src/words/errors'
@@ -90,6 +91,47 @@ suite('leader', (test) => {
     assert.equal(sizes.reduce((sum, size) => sum + size), marks.length)
   })
 
+  test('with a delay, a few writes share one batch that is sent when the first has waited for so long', async () => {
+    const DELAY_MS = 400
+    const table = new ProcessL1({ memory: 1024 * 1024 })
+    const journal = new ProcessJournal({ bytes: 1024 * 1024 })
+    const batches: { keys: string[]; atMs: number }[] = []
+    const writer: FarWriter = {
+      write: async (batch) => {
+        batches.push({ keys: batch.map(({ key }) => key), atMs: performance.now() })
+        return [{ partition: PARTITION, records: batch, results: batch.map(() => applied), epoch: 1, lastSeq: SEQ, replicas: 0 }]
+      },
+      missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+    }
+    const positions = () => ({ seqs: new Float64Array(257), epochs: new Float64Array(257), servers: new Float64Array(257) })
+    const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
+    const applier = new Applier(table, journal, { onReconnect: 'replay', onLink: () => {} })
+    const leader = new Leader({ table, journal, writer, feed, applier }, { batchRecords: 1_000, batchBytes: 2 ** 20, batchDelayMs: DELAY_MS, writeTimeoutMs: 1_000, replicas: 0 })
+    await elected(journal)
+    leader.start()
+    try {
+      for (const round of [0, 1]) {
+        const startMs = performance.now()
+        // Each in a turn of the event loop of its own: without a delay the first would be sent before the last is there.
+        const marks: number[] = []
+        for (let i = 0; i < 5; i++) {
+          marks.push(append(journal, round * 5 + i + 1, write(`k${round}${i}`, 'value', { partition: PARTITION })))
+          await new Promise((resolve) => setImmediate(resolve))
+        }
+        await until('all are settled', () => marks.every((mark) => journal.isSettled(mark)))
+        assert.equal(batches.length, round + 1)
+        const { keys, atMs } = batches[round]!
+        assert.deepEqual(keys, Array.from({ length: 5 }, (_, i) => `k${round}${i}`))
+        // A timer of Node may be a millisecond early.
+        assert.ok(atMs - startMs >= DELAY_MS - 2, `sent after ${atMs - startMs} ms`)
+      }
+    } finally {
+      await leader.stop()
+      journal.close()
+      table.close()
+    }
+  })
+
   test('what is pending when the table is flushed reaches Redis, what is pending when it is cleared does not', async () => {
     for (const [change, expected] of [['flush', ['a', 'b', 'c']], ['clear', ['c']]] as const) {
       const table = new ProcessL1({ memory: 1024 * 1024 })
@@ -132,6 +174,72 @@ suite('leader', (test) => {
       }
       assert.deepEqual(sent, expected)
     }
+  })
+
+  test('a clear whose answer comes late brings nothing back that another has ended meanwhile', async () => {
+    const table = new ProcessL1({ memory: 1024 * 1024 })
+    const journal = new ProcessJournal({ bytes: 1024 * 1024 })
+    const positions = () => ({ seqs: new Float64Array(257), epochs: new Float64Array(257), servers: new Float64Array(257) })
+    const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
+    const applier = new Applier(table, journal, { onReconnect: 'replay', onLink: () => {} })
+    const some = table.root.child('some')
+    const writer: FarWriter = {
+      write: async (batch) => {
+        // Redis has executed it, and another host's clear; both were told before the answer is here.
+        applier.onClear('some', 6, 'clear', journal.hostId)
+        some.set('k', 'between the two', { ttlMs: 0, graceMs: 0 })
+        applier.onClear('some', 7, 'clear', 'f00')
+        return [{ partition: 256, records: batch, results: [{ state: 'applied', version: 6 }], epoch: 1, lastSeq: SEQ, replicas: 0 }]
+      },
+      missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+    }
+    const leader = new Leader({ table, journal, writer, feed, applier }, { batchRecords: 10, batchBytes: 1_000, batchDelayMs: 0, writeTimeoutMs: 1_000, replicas: 0 })
+    const mark = append(journal, 0, write('', '', { op: CLEAR, namespace: 'some', partition: 256 }))
+    await elected(journal)
+    leader.start()
+    try {
+      await until('the clear is settled', () => journal.isSettled(mark))
+      assert.equal(some.fleetEpoch(), 7)
+      assert.equal(some.get('k'), undefined)
+    } finally {
+      await leader.stop()
+      journal.close()
+      table.close()
+    }
+  })
+
+  test('after a clear that Redis has had before, a write waits until the feed has told its epoch', async () => {
+    const table = new ProcessL1({ memory: 1024 * 1024 })
+    const journal = new ProcessJournal({ bytes: 1024 * 1024 })
+    let heard = SEQ - 1
+    const positions = () => ({ seqs: new Float64Array(257).fill(heard), epochs: new Float64Array(257).fill(1), servers: new Float64Array(257) })
+    const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
+    const applier = new Applier(table, journal, { onReconnect: 'replay', onLink: () => {} })
+    const epochs: number[] = []
+    const writer: FarWriter = {
+      write: async (batch) => {
+        if (batch[0]!.op !== CLEAR) epochs.push(...batch.map(({ nsEpoch }) => nsEpoch))
+        else setTimeout(() => {
+          heard = SEQ
+          applier.onClear('some', 6, 'clear', journal.hostId)
+        }, 20)
+        return [{ partition: batch[0]!.partition, records: batch, results: batch.map(({ op }) => (op === CLEAR ? { state: 'dup' } : applied)), epoch: 1, lastSeq: SEQ, replicas: 0 }]
+      },
+      missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+    }
+    const leader = new Leader({ table, journal, writer, feed, applier }, { batchRecords: 10, batchBytes: 1_000, batchDelayMs: 0, writeTimeoutMs: 1_000, replicas: 0 })
+    append(journal, 0, write('', '', { op: CLEAR, namespace: 'some', partition: 256 }))
+    const mark = append(journal, 1, write('k', 'value', { namespace: 'some', partition: PARTITION }))
+    await elected(journal)
+    leader.start()
+    try {
+      await until('the write is settled', () => journal.isSettled(mark))
+    } finally {
+      await leader.stop()
+      journal.close()
+      table.close()
+    }
+    assert.deepEqual(epochs, [6])
   })
 
   test('the rest of a soft life goes in whole milliseconds, and is over rather than endless', async () => {

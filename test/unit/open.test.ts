@@ -39,6 +39,7 @@ suite('open', (test) => {
           memory: 2 ** 20,
           dir: '/d',
           averageEntryBytes: 100,
+          hasDisk: false,
           l0: false,
         })
       },

@@ -10,7 +10,7 @@ function ahead(rule: RefreshAhead, ttlMs = 10_000): Ahead {
 }
 
 function entry(ttlLeftMs: number, notes?: { ttlMs: number; loadMs: number }): L1Entry {
-  const bare = { value: 'v', version: 1, isStale: ttlLeftMs === 0, ttlLeftMs, hardLeftMs: ttlLeftMs, tier: 'l1' as const }
+  const bare = { value: 'v', version: 1, ageMs: 0, isStale: ttlLeftMs === 0, ttlLeftMs, hardLeftMs: ttlLeftMs, tier: 'l1' as const }
   return notes === undefined ? bare : { ...bare, notes: { ...notes, capAtMs: Number.POSITIVE_INFINITY } }
 }
 
@@ -31,6 +31,17 @@ suite('refresh ahead', (test) => {
     const short = { ttlMs: 1_000, loadMs: 0 }
     assert.deepEqual([900, 150].map((left) => isDue(ahead({ fraction: 0.8 }), entry(left, short))), [false, true])
     assert.deepEqual([900, 400].map((left) => isDue(ahead({ beforeMs: 3_000 }), entry(left, short))), [false, true])
+  })
+
+  test('a life that is shorter in the table than in Redis is due by that in Redis', () => {
+    const ahead = (rule: RefreshAhead): Ahead => new Ahead(rule, { ...DEFAULT_TERMS, life: { ttlMs: 10_000, graceMs: 0 }, l1TtlMs: 1_000 })
+    const aged = (ageMs: number): L1Entry => ({ ...entry(500), ageMs })
+    for (const rule of [{ fraction: 0.8 }, { beforeMs: 2_000 }]) {
+      assert.equal(isDue(ahead(rule), aged(7_000)), false)
+      assert.equal(isDue(ahead(rule), aged(8_500)), true)
+    }
+    const costly = { ...entry(500, { ttlMs: 10_000, loadMs: 100 }), ageMs: 2_000 }
+    for (let i = 0; i < 1_000; i++) assert.equal(isDue(ahead({ beta: 1 }), costly), false)
   })
 
   test('what never ends or is stale is never due', () => {

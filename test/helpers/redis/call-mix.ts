@@ -71,6 +71,8 @@ export class CallMix {
   }
 
   #missing = (): string => `missing:${this.#seed}:${++this.#count}`
+  /** Changed by all processes at once, now and then. */
+  #counter = (): string => `counter:${this.#below(40)}`
   #hot = (): string => `hot:${this.#below(HOT)}`
   #written = (): string => `written:${this.#below(WRITTEN)}`
   #value = (): string => (this.#below(4) === 0 ? LARGE : SMALL)
@@ -109,6 +111,35 @@ export class CallMix {
       const key = mix.#hot()
       return { key, run: () => mix.#cache.getOrSet(key, () => SMALL, { forceFresh: true, ttl: 50 }) }
     }],
+    ['getOrSet, fresh', 2, (mix) => {
+      const key = mix.#hot()
+      return { key, run: () => mix.#cache.getOrSet(key, () => SMALL, { consistency: 'fresh', ttl: 50 }) }
+    }],
+    ['getOrSet, through', 2, (mix) => {
+      const key = mix.#missing()
+      return { key, run: () => mix.#through.getOrSet(key, () => SMALL, { ttl: 50 }) }
+    }],
+    ['getOrSetMany', 2, (mix) => {
+      const keys = [mix.#missing(), mix.#missing()]
+      return { run: () => mix.#cache.getOrSetMany({ keys, factory: (missing) => missing.map(() => SMALL) }) }
+    }],
+    ['get, fresh', 2, (mix) => {
+      const key = mix.#hot()
+      return { key, run: () => mix.#cache.get(key, { consistency: 'fresh' }) }
+    }],
+    ['incr', 2, (mix) => {
+      const key = mix.#counter()
+      return { key, run: () => mix.#cache.incr(key) }
+    }],
+    ['update', 2, (mix) => {
+      const key = mix.#counter()
+      return { key, run: () => mix.#cache.update<number>(key, (count) => (count ?? 0) + 1) }
+    }],
+    ['pull', 1, (mix) => {
+      const key = mix.#counter()
+      return { key, run: () => mix.#cache.pull(key) }
+    }],
+    ['deleteByTag through', 1, (mix) => ({ run: () => mix.#through.deleteByTag(`tag${mix.#below(4)}`) })],
     ['set behind', 14, (mix) => {
       const [key, value] = [mix.#written(), mix.#value()]
       return { key, run: () => mix.#cache.set(key, value) }

@@ -1,5 +1,5 @@
 /** Reads keys over and over, and tells when each value was read last. Values are numbers that rise with each write. */
-import { Cache } from '../../../src/cache'
+import type { Cache } from '../../../src/cache'
 import { nowNs } from './history'
 
 /** A value of a key, and when the last read that returned it began. */
@@ -23,8 +23,7 @@ export class Watcher {
   readonly #current = new Map<string, Sight>()
   #seen: Seen = blank()
   #isStopped = false
-  hist: string[] = []
-  #running: Promise<void>
+  readonly #running: Promise<void>
 
   constructor(cache: Cache, keys: readonly string[], everyMs: number) {
     this.#cache = cache
@@ -69,11 +68,7 @@ export class Watcher {
 
   async #read(key: string): Promise<void> {
     const startNs = nowNs()
-    const dv = Cache.tableOf(this.#cache).root
-    const e0 = dv.entry(key, { doubtful: true })
     const value = await this.#cache.get<number>(key)
-    this.hist.push(`${key} ${value} e0=${e0?.value}/${e0?.fleet?.version}/${e0?.fleet?.isDoubtful}/${e0?.version} ${(startNs/1e6).toFixed(1)}-${(nowNs()/1e6).toFixed(1)}`)
-    if (this.hist.length > 5000) this.hist.splice(0, 2500)
     if (value === undefined) {
       this.#seen.misses++
       return
@@ -84,7 +79,7 @@ export class Watcher {
       return
     }
     if (current !== undefined && value < current.value && this.#seen.backwards.length < MAX_WORDS) {
-      this.#seen.backwards.push(`${key}: ${value} after ${current.value} :: ${this.hist.filter((h) => h.startsWith(key + ' ')).slice(-6).join(' | ')}`)
+      this.#seen.backwards.push(`${key}: ${value} after ${current.value}`)
     }
     if (current !== undefined) this.#seen.sights.push(current)
     this.#current.set(key, { key, value, lastNs: startNs })
