@@ -27,7 +27,7 @@ constexpr uint32_t kMaxWorkers = 64;
 
 // Shared by all processes of a run, outside the region.
 struct Board {
-  Atomic<uint32_t> is_filled, ready, go;
+  Atomic<uint32_t> is_filled, ready, go, failed;
   Tally tallies[kMaxWorkers];
 };
 
@@ -35,6 +35,7 @@ struct Run {
   std::string dir;
   Load load;
   uint32_t workers = 1;
+  uint32_t window_ms = 200;
   bool has_processes = false;
   bool has_pressure = false;
 };
@@ -54,7 +55,7 @@ Run Parse(int argc, char** argv) {
   run.load.call = given["call"] == "set" ? Call::kSet : given["call"] == "mixed" ? Call::kMixed : Call::kGet;
   run.load.value_bytes = std::max(16u, number("value", 64));
   run.load.entries = number("entries", 100000);
-  run.load.window_ms = number("ms", 200);
+  run.window_ms = number("ms", 200);
   run.workers = std::clamp(number("workers", 1), 1u, kMaxWorkers);
   run.has_processes = given["kind"] == "process";
   run.has_pressure = number("pressure", 0) != 0;
@@ -81,13 +82,15 @@ std::unique_ptr<Table> Open(const Run& run) {
 
 void Work(Table& table, const Keys& keys, const Run& run, uint32_t index, Board* board) {
   Worker worker(table, keys, run.load, index);
-  if (!worker.is_registered()) std::exit(1);
-  Load brief = run.load;
-  brief.window_ms = run.load.window_ms / 2;
-  Worker(table, keys, brief, index).Run();
+  if (!worker.is_registered()) {
+    std::fprintf(stderr, "no thread slot is left for worker %u\n", index);
+    board->failed.store(1, kRelease);
+  } else {
+    worker.Run(run.window_ms / 2);
+  }
   board->ready.fetch_add(1, kAcqRel);
   while (board->go.load(kAcquire) == 0) std::this_thread::yield();
-  board->tallies[index] = worker.Run();
+  if (worker.is_registered()) board->tallies[index] = worker.Run(run.window_ms);
 }
 
 void WaitFor(const Atomic<uint32_t>& word, uint32_t value) {
@@ -119,6 +122,7 @@ int Main(int argc, char** argv) {
   board->go.store(1, kRelease);
   for (std::thread& thread : threads) thread.join();
   while (run.has_processes && wait(nullptr) > 0) {}
+  if (board->failed.load(kAcquire) != 0) return 1;
 
   double rate = 0, mean = 0;
   Tally sum;

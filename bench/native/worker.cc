@@ -80,10 +80,10 @@ void Worker::Set(const std::string& name, Tally* tally) {
   if (status != Status::kOk) tally->refused++;
 }
 
-Tally Worker::Run() {
+Tally Worker::Run(uint32_t window_ms) {
   Tally tally;
   const uint64_t begin = PreciseNs();
-  const uint64_t enough = uint64_t{load_.window_ms} * 1000000;
+  const uint64_t enough = uint64_t{window_ms} * 1000000;
   for (uint64_t spent = 0; spent < enough; spent = PreciseNs() - begin) {
     for (int i = 0; i < kBatch; i++, at_++) {
       const std::string& name = keys_.Next(at_);

@@ -17,7 +17,6 @@ struct Load {
   uint32_t entries = 100000;
   uint32_t key_space = 100000;  // beyond `entries`, keys have to evict each other
   bool sets_on_miss = false;   // as a cache in front of something slower is used
-  uint32_t window_ms = 200;
 };
 
 struct Tally {
@@ -46,7 +45,7 @@ class Worker {
   Worker(Table& table, const Keys& keys, const Load& load, uint32_t index);
   ~Worker() { table_.Unregister(context_); }
   bool is_registered() const { return is_registered_; }
-  Tally Run();
+  Tally Run(uint32_t window_ms);
 
  private:
   void Get(const std::string& name, Tally* tally);
