@@ -1,18 +1,28 @@
 /**
- * Rights to load a key on behalf of all hosts: a key in Redis that expires by itself and holds a token only its owner
- * knows. What is loaded is fenced by the version of the value it goes over, as every fill is; a claim only saves loads.
+ * Rights to load a key on behalf of all hosts: a key in Redis that expires by itself and holds the host and a token only
+ * its owner knows. What is loaded is fenced by the version of the value it goes over, as every fill is; a claim only saves loads.
+ *
+ * A host has one load of a key at a time. So a claim of its own that it finds is of a load that is over, or that was ended
+ * by a change of the key, and is replaced.
  *
  * Its end is told on the channel, for those a new value does not tell.
  */
-import type { ClaimResult, FarKey } from './contract'
+import type { ClaimOwner, ClaimResult, FarKey } from './contract'
 import { Failure, garbled } from './driver-errors'
+import type { Order } from './link'
 import { encodeRelease } from './message'
 import { type Names, suffixOf } from './names'
 import type { Nodes } from './nodes'
 
-const RELEASE = `if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+/** 0: it is claimed. Else how long another host has it yet, in milliseconds. */
+const CLAIM = `local held = redis.call('GET', KEYS[1])
+if held and string.sub(held, 1, #ARGV[1]) ~= ARGV[1] then return math.max(1, redis.call('PTTL', KEYS[1])) end
+redis.call('SET', KEYS[1], ARGV[1] .. ARGV[2], 'PX', ARGV[3])
+return 0`
+
+const RELEASE = `if redis.call('GET', KEYS[1]) ~= ARGV[1] .. ARGV[2] then return 0 end
 redis.call('UNLINK', KEYS[1])
-redis.call('PUBLISH', ARGV[2], ARGV[3])
+redis.call('PUBLISH', ARGV[3], ARGV[4])
 return 1`
 
 export class Claims {
@@ -24,22 +34,22 @@ export class Claims {
     this.#names = names
   }
 
-  async claim(key: FarKey, token: string, ms: number, deadlineMs: number): Promise<ClaimResult> {
-    const name = this.#nameOf(key)
-    const requests = [['SET', name, token, 'NX', 'PX', Math.max(1, Math.ceil(ms))], ['PTTL', name]] as const
-    const answers = (await this.#nodes.send(new Map([[key.partition, requests]]), deadlineMs)).get(key.partition)!
-    const [set, left] = answers
-    for (const answer of answers) if (answer instanceof Failure) return { state: 'failed', error: answer.error }
-    if (set !== null) return { state: 'won' }
-    // It may have ended between the two commands.
-    return typeof left === 'number' ? { state: 'taken', leftMs: Math.max(1, left) } : { state: 'failed', error: garbled(this.#nodes.host).error }
+  async claim(key: FarKey, { host, token }: ClaimOwner, ms: number, deadlineMs: number): Promise<ClaimResult> {
+    const answer = await this.#ask(key, ['EVAL', CLAIM, 1, this.#nameOf(key), `${host}.`, token, Math.max(1, Math.ceil(ms))], deadlineMs)
+    if (answer instanceof Failure) return { state: 'failed', error: answer.error }
+    if (typeof answer !== 'number') return { state: 'failed', error: garbled(this.#nodes.host).error }
+    return answer === 0 ? { state: 'won' } : { state: 'taken', leftMs: answer }
   }
 
-  /** Best effort: a claim that is not given back expires. */
-  async release(key: FarKey, token: string, origin: string, deadlineMs: number): Promise<void> {
-    const told = encodeRelease(origin, suffixOf(key.namespace, key.key))
-    const request = ['EVAL', RELEASE, 1, this.#nameOf(key), token, this.#names.channel, told] as const
-    await this.#nodes.send(new Map([[key.partition, [request]]]), deadlineMs)
+  /** False: it may still be there. */
+  async release(key: FarKey, { host, token }: ClaimOwner, deadlineMs: number): Promise<boolean> {
+    const told = encodeRelease(host, suffixOf(key.namespace, key.key))
+    const answer = await this.#ask(key, ['EVAL', RELEASE, 1, this.#nameOf(key), `${host}.`, token, this.#names.channel, told], deadlineMs)
+    return !(answer instanceof Failure) || answer.error.code === 'ERR_CACHE_L2_DENIED' || answer.error.code === 'ERR_CACHE_L2_REFUSED'
+  }
+
+  async #ask({ partition }: FarKey, request: Order, deadlineMs: number): Promise<unknown> {
+    return (await this.#nodes.send(new Map([[partition, [request]]]), deadlineMs)).get(partition)![0]
   }
 
   #nameOf({ partition, namespace, key, nsEpoch }: FarKey): string {

@@ -87,6 +87,13 @@ export interface FarKey {
   nsEpoch: number
 }
 
+export interface ClaimOwner {
+  /** Names the host. */
+  host: string
+  /** Names the claim among those of the host. */
+  token: string
+}
+
 export type ClaimResult = { state: 'won' } | { state: 'taken'; leftMs: number } | FarFailure
 
 export interface FarReader {
@@ -96,10 +103,10 @@ export interface FarReader {
   readMany(keys: readonly FarKey[], deadlineMs: number): Promise<ReadResult[]>
   /** Asks for the envelope alone, and for the value only where the version differs. */
   revalidate(key: FarKey, version: number, deadlineMs: number): Promise<FarSame | ReadResult>
-  /** The right to load the key for all hosts, for `ms` at most. */
-  claim(key: FarKey, token: string, ms: number, deadlineMs: number): Promise<ClaimResult>
-  /** Gives a right back and tells everybody so. Never rejects. */
-  release(key: FarKey, token: string, origin: string, deadlineMs: number): Promise<void>
+  /** The right to load the key for all hosts, for `ms` at most; what the same host has of it is replaced. */
+  claim(key: FarKey, owner: ClaimOwner, ms: number, deadlineMs: number): Promise<ClaimResult>
+  /** Gives a right back and tells everybody so. False: it may still be there. Never rejects. */
+  release(key: FarKey, owner: ClaimOwner, deadlineMs: number): Promise<boolean>
   stats(): Record<string, number>
   close(): Promise<void>
 }

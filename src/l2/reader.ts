@@ -3,7 +3,7 @@
  * that is one MGET for the values and a GETRANGE per envelope; on a cluster one MGET per slot group.
  */
 import { Claims } from './claims'
-import type { ClaimResult, FarConfig, FarFailure, FarKey, FarReader, FarSame, ReadResult } from './contract'
+import type { ClaimOwner, ClaimResult, FarConfig, FarFailure, FarKey, FarReader, FarSame, ReadResult } from './contract'
 import { CONTROL_PARTITION } from './contract'
 import { ServerClock } from './clock'
 import { busy, Failure, garbled, timeout } from './driver-errors'
@@ -77,12 +77,12 @@ export class Reader implements FarReader {
     return this.#enqueue(key, version, deadlineMs)
   }
 
-  claim(key: FarKey, token: string, ms: number, deadlineMs: number): Promise<ClaimResult> {
-    return this.#claims.claim(key, token, ms, deadlineMs)
+  claim(key: FarKey, owner: ClaimOwner, ms: number, deadlineMs: number): Promise<ClaimResult> {
+    return this.#claims.claim(key, owner, ms, deadlineMs)
   }
 
-  release(key: FarKey, token: string, origin: string, deadlineMs: number): Promise<void> {
-    return this.#claims.release(key, token, origin, deadlineMs)
+  release(key: FarKey, owner: ClaimOwner, deadlineMs: number): Promise<boolean> {
+    return this.#claims.release(key, owner, deadlineMs)
   }
 
   stats(): Record<string, number> {

@@ -1,16 +1,30 @@
 /** Which host loads a key for all of them, as one isolate sees it. */
+import { setTimeout as pause } from 'node:timers/promises'
 import type { Journal } from '../journal/contract'
 import type { LeaseToken } from '../l1/table'
-import type { FarKey, FarReader } from '../l2/contract'
+import type { ClaimOwner, FarKey, FarReader } from '../l2/contract'
 import type { Claim, FleetClaims, TimedWish } from './below'
+
+interface Held {
+  key: FarKey
+  owner: ClaimOwner
+  /** It has ended by itself then. */
+  endMs: number
+}
+
+/** So many releases that got no answer are tried again; claims beyond that end by themselves. */
+const MAX_OWED = 1_000
+const FIRST_AGAIN_MS = 100
+const MAX_AGAIN_MS = 5_000
 
 export class Claimer implements FleetClaims {
   readonly #journal: Journal
   readonly #reader: FarReader
   readonly #waitMs: number
   readonly #keyOf: (wish: TimedWish) => FarKey
-  readonly #heldByLease = new Map<LeaseToken, { key: FarKey; token: string }>()
+  readonly #heldByLease = new Map<LeaseToken, Held>()
   #count = 0
+  #owed = 0
 
   constructor(journal: Journal, reader: FarReader, waitMs: number, keyOf: (wish: TimedWish) => FarKey) {
     this.#journal = journal
@@ -21,9 +35,10 @@ export class Claimer implements FleetClaims {
 
   async claim(wish: TimedWish, lease: LeaseToken, ms: number): Promise<Claim> {
     const key = this.#keyOf(wish)
-    const token = `${this.#journal.hostId}.${process.pid}.${lease}.${++this.#count}`
-    const result = await this.#reader.claim(key, token, ms, wish.startMs + this.#waitMs)
-    if (result.state === 'won') this.#heldByLease.set(lease, { key, token })
+    const owner = { host: this.#journal.hostId, token: `${process.pid}.${lease}.${++this.#count}` }
+    const result = await this.#reader.claim(key, owner, ms, wish.startMs + this.#waitMs)
+    // Whoever got no answer may have it all the same.
+    if (result.state !== 'taken') this.#heldByLease.set(lease, { key, owner, endMs: performance.now() + ms })
     return result.state === 'failed' ? { state: 'alone' } : result
   }
 
@@ -31,9 +46,19 @@ export class Claimer implements FleetClaims {
     const held = this.#heldByLease.get(lease)
     if (held === undefined) return
     this.#heldByLease.delete(lease)
-    const { key, token } = held
-    const deadlineMs = performance.now() + this.#waitMs
     // The value first: whoever hears of the end looks for it.
-    void this.#journal.ownSettled(deadlineMs).then(() => this.#reader.release(key, token, this.#journal.hostId, deadlineMs + this.#waitMs))
+    void this.#journal.ownSettled(performance.now() + this.#waitMs).then(() => this.#giveBack(held))
+  }
+
+  /** Until Redis has answered, or the claim has ended. */
+  async #giveBack({ key, owner, endMs }: Held): Promise<void> {
+    const release = (): Promise<boolean> => this.#reader.release(key, owner, performance.now() + this.#waitMs)
+    if ((await release()) || this.#owed === MAX_OWED) return
+    this.#owed++
+    for (let againMs = FIRST_AGAIN_MS; performance.now() + againMs < endMs; againMs = Math.min(2 * againMs, MAX_AGAIN_MS)) {
+      await pause(againMs, undefined, { ref: false })
+      if (await release()) break
+    }
+    this.#owed--
   }
 }

@@ -3,7 +3,7 @@
  * out whether Redis is back.
  */
 import type { Journal } from '../journal/contract'
-import type { ClaimResult, FarFailure, FarKey, FarReader, FarSame, ReadResult } from '../l2/contract'
+import type { ClaimOwner, ClaimResult, FarFailure, FarKey, FarReader, FarSame, ReadResult } from '../l2/contract'
 import { CacheError } from '../words/errors'
 
 export class GuardedReader implements FarReader {
@@ -36,12 +36,12 @@ export class GuardedReader implements FarReader {
     return this.#guard(() => this.#reader.revalidate(key, version, deadlineMs))
   }
 
-  claim(key: FarKey, token: string, ms: number, deadlineMs: number): Promise<ClaimResult> {
-    return this.#guard(() => this.#reader.claim(key, token, ms, deadlineMs), isDenied)
+  claim(key: FarKey, owner: ClaimOwner, ms: number, deadlineMs: number): Promise<ClaimResult> {
+    return this.#guard(() => this.#reader.claim(key, owner, ms, deadlineMs), isDenied)
   }
 
-  release(key: FarKey, token: string, origin: string, deadlineMs: number): Promise<void> {
-    return this.#reader.release(key, token, origin, deadlineMs)
+  release(key: FarKey, owner: ClaimOwner, deadlineMs: number): Promise<boolean> {
+    return this.#reader.release(key, owner, deadlineMs)
   }
 
   /** Whether Redis answers; asks for what is never there. */

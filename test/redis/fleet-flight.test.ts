@@ -3,6 +3,7 @@ import * as assert from 'node:assert/strict'
 import { type Cache, type CacheOptions, createCache } from '../../src'
 import { advanceClock, withDirectory } from '../helpers/cache'
 import { deferred } from '../helpers/deferred'
+import { withProxy } from '../helpers/redis/proxy'
 import { RedisOnce } from '../helpers/redis-once'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
@@ -22,10 +23,10 @@ suite('fleet flight', (test) => {
     name: 'shop', memory: '16mb', dir, redis: server.url, singleFlight: 'fleet', jitter: 0, errorTtl: 0, l2: { hardTimeout: '20s' },
   })
 
-  function withTwoHosts(body: (here: Cache, there: Cache, dirs: string[]) => Promise<void>, options: CacheOptions = {}): Promise<void> {
+  function withTwoHosts(body: (here: Cache, there: Cache, dirs: string[]) => Promise<void>, options: CacheOptions = {}, ofHere: CacheOptions = {}): Promise<void> {
     return withDirectory((one) =>
       withDirectory(async (other) => {
-        const caches = [one, other].map((dir) => createCache({ ...settings(dir), ...options }))
+        const caches = [one, other].map((dir, host) => createCache({ ...settings(dir), ...options, ...(host === 0 ? ofHere : {}) }))
         try {
           await Promise.all(caches.map((cache) => cache.ready()))
           await body(caches[0]!, caches[1]!, [one, other])
@@ -115,6 +116,42 @@ suite('fleet flight', (test) => {
         await victim.kill()
       }
     }))
+
+  test('a claim whose release was lost is given back when Redis answers again', () =>
+    withProxy({ host: '127.0.0.1', port: server.port }, (proxy) =>
+      withTwoHosts(
+        async (here, there) => {
+          const loaded = deferred<string>()
+          const first = here.getOrSet('k', () => loaded.promise)
+          await claimed()
+          proxy.blackHole()
+          loaded.resolve('first')
+          assert.equal(await first, 'first')
+          await until('it is known that nothing arrives', () => here.info().l2!.degraded)
+          await claimed()
+          await proxy.heal()
+          await until('the claim is given back', async () => (await server.admin.keys('*:f*|k')).length === 0)
+          assert.equal(await there.getOrSet('k', () => assert.fail('it is loaded')), 'first')
+        },
+        { leaseTimeout: '10m', l2: { hardTimeout: 300 } },
+        { redis: `redis://127.0.0.1:${proxy.port}` },
+      ),
+    ))
+
+  test('a host does not wait for its own load that a delete has ended', () =>
+    withTwoHosts(
+      async (here) => {
+        const outdated = deferred<string>()
+        const first = here.getOrSet('k', () => outdated.promise)
+        await claimed()
+        await here.delete('k')
+        assert.equal(await here.getOrSet('k', () => 'new'), 'new')
+        outdated.resolve('outdated')
+        assert.equal(await first, 'outdated')
+        assert.equal(await here.get('k'), 'new')
+      },
+      { leaseTimeout: '10m', timeout: '10m' },
+    ))
 
   test('a load that began before a delete of another host is stored nowhere', () =>
     withTwoHosts(async (here, there) => {
