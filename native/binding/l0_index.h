@@ -56,7 +56,7 @@ class L0Index {
   // Index of the fresh value of `key`, proved current against shared memory, or -1. Counts as a use of the place.
   // `soft_left`, if given, becomes the milliseconds of freshness left, or -1 where it never ends.
   int Probe(Table& table, ThreadContext& t, const Key& key, double* soft_left) {
-    if (sets_ == 0) return -1;
+    if (used_ == 0) return -1;
     const uint32_t base = SetOf(key.hash), tag = TagOf(key.hash);
     for (uint32_t i = base; i < base + kWays; i++) {
       if ((tags_[i] & ~kHot) != tag) continue;

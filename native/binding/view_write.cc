@@ -38,6 +38,8 @@ Status WriteString(napi_env env, WriteCall& call, WriteOptions& options, uint64_
   napi_get_value_string_latin1(env, call.arguments[1], nullptr, 0, &length);
   if (length > table.max_value_bytes()) return Refuse(call);
   const auto capacity = static_cast<uint32_t>(length) + 1;
+  // What is there comes while the string is looked through.
+  table.PrefetchRecord(call.table_key);
   size_t utf8_bytes;
   napi_get_value_string_utf8(env, call.arguments[1], nullptr, 0, &utf8_bytes);
   // Plain ASCII, the common case, goes straight into the record.

@@ -32,6 +32,7 @@ inline bool Open(napi_env env, napi_callback_info info, size_t wanted, WriteCall
     return false;
   }
   call->table_key = call->handle->table().MakeKey(call->view->ns, call->key.bytes, call->key.size);
+  call->handle->table().Prefetch(call->table_key);
   return true;
 }
 

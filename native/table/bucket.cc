@@ -4,7 +4,7 @@ namespace strata {
 
 void Table::ScanBucket(Bucket& bucket, const Key* key, Scan* scan) const {
   scan->empty_slot = -1;
-  scan->key = KeyState{};
+  scan->key.value_slot = scan->key.lease_slot = -1;
   uint16_t tag = key != nullptr ? HashTag(key->hash) : 0;
   for (int i = 0; i < static_cast<int>(kSlotsPerBucket); i++) {
     SlotWord word{bucket.slots[i].load(kAcquire)};  // SYNC(slot-publish)

@@ -26,8 +26,7 @@ Status Table::Read(ThreadContext& t, const Key& key, uint32_t flags, Consume con
       if (!Locate(word.location(), &hit.place)) continue;
       // The generation first, then the slot again: while a slot holds a location, the record there is valid in
       // the current generation. Without the second load a paused reader could accept reused bytes.
-      __builtin_prefetch(hit.place.header);
-      __builtin_prefetch(reinterpret_cast<const uint8_t*>(hit.place.header) + kLine);
+      PrefetchLines(hit.place.header);
       hit.generation = generations_[hit.place.segment].load(kAcquire);  // SYNC(reclaim-gen)
       SlotWord second{bucket.slots[i].load(kAcquire)};                  // SYNC(slot-publish)
       if (second.location() != word.location()) {

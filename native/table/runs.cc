@@ -89,9 +89,7 @@ Status Table::WriteRun(ThreadContext& t, const Key& key, const uint8_t* value, u
   head_segment.live_bytes.store(static_cast<int32_t>(segment_bytes_), kRelaxed);
   head_segment.last_expiry.store(options.hard_ms == kNever ? ~uint64_t{0} : options.hard_ms, kRelaxed);
   head_segment.committed.store(payload_start + head_bytes, kRelease);  // SYNC(committed)
-  WriteOptions started = options;
-  started.first_frequency = start.first_frequency;
-  Status status = Publish(t, key, place, started, version);
+  Status status = Publish(t, key, place, options, start.first_frequency, version);
   if (status != Status::kOk) {
     give_back();
     return status;

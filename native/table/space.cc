@@ -8,6 +8,8 @@ namespace strata {
 namespace {
 
 constexpr uint32_t kMaxOpenTries = 16;
+// Of the room for the next record, so much is fetched ahead at most; a long copy fetches for itself.
+constexpr uint32_t kRoomAhead = 2048;
 
 }  // namespace
 
@@ -64,6 +66,7 @@ void Table::SealSegment(uint32_t segment, SegmentWord now, Queue queue) {
 void Table::SealActive(ThreadContext& t, Queue queue) {
   ThreadContext::Active& active = t.active[static_cast<int>(queue)];
   if (active.segment == kNoSegment) return;
+  CountLive(active);
   SegmentWord word{segments_[active.segment].state.load(kRelaxed)};
   if (active.used == 0) {
     FreeSegment(active.segment, word);
@@ -110,11 +113,24 @@ bool Table::Reserve(ThreadContext& t, Queue queue, uint32_t bytes, RecordPlace* 
     // More than once: a reclaim on the way may open the segment for its own copies and leave it nearly full.
     if (tries == kMaxOpenTries || !OpenActive(t, queue)) return false;
   }
+  CountLive(active);
   place->segment = active.segment;
   place->room = segment_bytes_ - active.used;
   place->location = LocationOf(active.segment, active.used);
   place->header = reinterpret_cast<RecordHeader*>(SegmentData(active.segment) + active.used);
+  // Room for another like it, so that the next write need not wait for the lines it writes to.
+  const uint8_t* next = reinterpret_cast<const uint8_t*>(place->header) + bytes;
+  const uint32_t ahead = std::min({bytes, place->room - bytes, kRoomAhead});
+  for (uint32_t at = 0; at < ahead; at += kLine) __builtin_prefetch(next + at, 1);
   return true;
+}
+
+// Brings the hint up to date with what the thread has written. A record later than need be: right after its bytes a locked
+// addition would wait until all of them have left the processor's store buffer.
+void Table::CountLive(ThreadContext::Active& active) {
+  if (active.uncounted == 0) return;
+  segments_[active.segment].live_bytes.fetch_add(active.uncounted, kRelaxed);
+  active.uncounted = 0;
 }
 
 // The record at `place` is complete: counts for walkers from here on, though nothing refers to it yet.
@@ -125,7 +141,7 @@ void Table::CommitRecord(ThreadContext& t, Queue queue, const RecordPlace& place
   active.used += bytes;
   uint64_t last = s.last_expiry.load(kRelaxed);
   s.last_expiry.store(hard_ms == kNever ? ~uint64_t{0} : std::max(last, hard_ms), kRelaxed);
-  s.live_bytes.fetch_add(static_cast<int32_t>(bytes), kRelaxed);
+  active.uncounted += static_cast<int32_t>(bytes);
   // SYNC(committed): release. A walker that sees the count sees the records.
   s.committed.store(active.used, kRelease);
   KILL_POINT(record_committed);
@@ -136,7 +152,7 @@ void Table::RollBackRecord(ThreadContext& t, Queue queue, const RecordPlace& pla
   ThreadContext::Active& active = t.active[static_cast<int>(queue)];
   uint32_t start = segment_bytes_ - place.room;
   if (active.segment != place.segment || active.used <= start) return;
-  segments_[place.segment].live_bytes.fetch_sub(static_cast<int32_t>(active.used - start), kRelaxed);
+  active.uncounted -= static_cast<int32_t>(active.used - start);
   active.used = start;
   segments_[place.segment].committed.store(start, kRelease);  // SYNC(committed)
 }

@@ -59,7 +59,10 @@ class Table {
     __builtin_prefetch(bucket);
     __builtin_prefetch(reinterpret_cast<const uint8_t*>(bucket) + 64);
   }
-  // Of a record: larger ones are fetched by the processor itself once their reading has begun.
+  // The first lines of a record: more are fetched by the processor itself once their reading has begun.
+  static void PrefetchLines(const void* record) {
+    for (uint32_t line = 0; line < kPrefetchedLines; line++) __builtin_prefetch(static_cast<const uint8_t*>(record) + line * kLine);
+  }
   static constexpr uint32_t kPrefetchedLines = 4;
   // Fetches the record of the first slot with the key's tag; call after the bucket's line has come.
   void PrefetchRecord(const Key& key) const {
@@ -67,9 +70,7 @@ class Table {
       SlotWord word{slot.load(kRelaxed)};  // a hint: nothing is decided on it
       RecordPlace place;
       if (word.tag() != HashTag(key.hash) || !Locate(word.location(), &place)) continue;
-      const auto* record = reinterpret_cast<const uint8_t*>(place.header);
-      for (uint32_t line = 0; line < kPrefetchedLines; line++) __builtin_prefetch(record + line * kLine);
-      return;
+      return PrefetchLines(place.header);
     }
   }
   template <class Consume>
@@ -222,7 +223,7 @@ class Table {
   friend struct BucketScanner;
 
   struct KeyState {
-    int value_slot = -1, lease_slot = -1;  // lease_slot: a lease or an error
+    int value_slot = -1, lease_slot = -1;  // lease_slot: a lease or an error; what follows means something only with its slot
     RecordPlace value_place, lease_place;
     HeaderCopy value{}, lease{};
     LeaseBody lease_body{};
@@ -309,6 +310,7 @@ class Table {
   // space.cc
   bool Reserve(ThreadContext& t, Queue queue, uint32_t bytes, RecordPlace* place);
   void CommitRecord(ThreadContext& t, Queue queue, const RecordPlace& place, uint32_t bytes, uint64_t hard_ms);
+  void CountLive(ThreadContext::Active& active);
   void RollBackRecord(ThreadContext& t, Queue queue, const RecordPlace& place);
   uint32_t TakeFreeSegment(ThreadContext& t, Queue queue, uint32_t keep_free);
   bool OpenActive(ThreadContext& t, Queue queue);
@@ -346,7 +348,8 @@ class Table {
   bool RunLists(const RecordPlace& head, const HeaderCopy& header, uint32_t segment, uint32_t generation) const;
 
   // write.cc
-  Status Publish(ThreadContext& t, const Key& key, RecordPlace place, const WriteOptions& options, uint64_t* version);
+  Status Publish(ThreadContext& t, const Key& key, RecordPlace place, const WriteOptions& options, uint32_t first_frequency,
+                 uint64_t* version);
 
   // quotas.cc
   CountWord Counts() const { return {region_->header().count.load(kSeqCst)}; }  // SYNC(count)

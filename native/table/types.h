@@ -17,6 +17,7 @@ struct ThreadContext {
   struct Active {
     uint32_t segment = kNoSegment;
     uint32_t used = 0;  // bytes written, the next record starts here
+    int32_t uncounted = 0;  // of them, not yet in the segment's live bytes
   };
   uint32_t slot = 0;
   uint32_t incarnation = 0;
@@ -76,7 +77,6 @@ struct WriteOptions {
   uint64_t seen_version = 0;   // kLocation: of the value seen there, as the place may be used again
   uint64_t keep_version = 0;   // touch: the version the copy keeps
   uint64_t lease_token = 0;    // publish
-  uint32_t first_frequency = 0;  // of a slot the write takes anew
   bool has_fleet = false;        // the record carries `fleet`
   FleetBlock fleet{};
   uint32_t* clears = nullptr;    // if given: the clears that the stored value comes after, by ClearsOf

@@ -84,17 +84,16 @@ Status Table::CommitWrite(ThreadContext& t, const Key& key, PendingWrite& write,
   if (options.tag_bytes != 0) CopyShared(write.place.tags(header), options.tags, options.tag_bytes);
   uint32_t bytes = RecordBytes(key.size, payload_bytes, options.block_bytes());
   CommitRecord(t, write.queue, write.place, bytes, options.hard_ms);
-  WriteOptions started = options;
-  started.first_frequency = write.first_frequency;
-  Status status = Publish(t, key, write.place, started, version);
+  Status status = Publish(t, key, write.place, options, write.first_frequency, version);
   if (status == Status::kOk) return KeepQuotas(t, key, write.place, header);
   RollBackRecord(t, write.queue, write.place);
   return status;
 }
 
-// Puts the complete record at `place` into the key's bucket if the options' condition holds.
+// Puts the complete record at `place` into the key's bucket if the options' condition holds. `first_frequency`: of a slot that
+// it takes anew.
 Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, const WriteOptions& options,
-                      uint64_t* version) {
+                      uint32_t first_frequency, uint64_t* version) {
   Status status = Status::kOk;
   bool lease_seen = false, is_new_slot = false;
   uint64_t victim_hash = 0;
@@ -164,7 +163,7 @@ Status Table::Publish(ThreadContext& t, const Key& key, RecordPlace place, const
   KILL_POINT(lease_value_put);
   if (version != nullptr) *version = outcome.version;
   if (is_new_slot) {  // a slot that changed hands starts with a clean count
-    SetFrequency(buckets_[bucket_index], outcome.decision.slot, options.first_frequency);
+    SetFrequency(buckets_[bucket_index], outcome.decision.slot, first_frequency);
     if (outcome.displaced != 0) {
       t.Count(Counter::evictions_bucket);
       GhostInsert(victim_hash, victim_queue);
