@@ -39,8 +39,8 @@ interface Kind {
   isShared: boolean
 }
 
-/** Just enough that nothing is evicted: what the room left over costs is not counted, what is missing would be. */
-const ROOM = { factor: 1.05 }
+/** Just enough that next to nothing is evicted: room that is left over would count with its index. */
+const ROOM = { factor: 0.95 }
 
 const own = (open: OpenSubject<Subject>): Kind => ({ open: (data, conditions) => open(data, conditions, ROOM), isShared: false })
 const shared = (open: OpenSubject<Subject>): Kind => ({ ...own(open), isShared: true })

@@ -36,7 +36,8 @@ async function one({ trial, subject }: Job, conditions: Conditions): Promise<Met
   const holder = startHolder()
   try {
     const { growth, regionGrowth, account, missing } = await told(holder, { hold: { subject, trial: trial as DatasetName, conditions, isFiller: true, reads: false } })
-    const beyond = (bytes: number): number => bytes / data.count - data.entryBytes
+    // Per entry that is there: one that was evicted costs nothing.
+    const beyond = (bytes: number): number => bytes / (data.count - missing) - data.entryBytes
     return {
       'PSS, B': beyond(growth), missing,
       ...(account === undefined ? {} : { 'account, B': beyond(account), 'region PSS, B': beyond(regionGrowth!) }),
