@@ -1,6 +1,6 @@
 // Invalidations that never arrive: how long the old value is served, and what onReconnect makes of it.
 import * as assert from 'node:assert/strict'
-import { keysOfPartitions, type Gap, type GapKind, GapMaker } from '../helpers/redis/gap-maker'
+import { DEEP_MESSAGES, keysOfPartitions, type Gap, type GapKind, GapMaker } from '../helpers/redis/gap-maker'
 import { withHosts } from '../helpers/redis/hosts'
 import { withProxy } from '../helpers/redis/proxy'
 import { withRedis } from '../helpers/redis/server'
@@ -27,7 +27,7 @@ suite('gaps', (test) => {
     return Math.round(from * (to / from) ** random())
   }
 
-  const induce = (kind: GapKind, count: number, sizeOf = size): Promise<void> => withRedis({}, (server) =>
+  const induce = (kind: GapKind, count: number, sizeOf = size, deep = DEEP_MESSAGES): Promise<void> => withRedis({}, (server) =>
     withProxy(server, (left) => withProxy(server, async (right) => {
       const plan = (port: number, processes: number) =>
         ({ processes, options: { redis: `redis://127.0.0.1:${port}`, l2: { hardTimeout: '20s' } } })
@@ -42,7 +42,7 @@ suite('gaps', (test) => {
         let left_ = count
         const gaps: Gap[] = []
         await Promise.all(makers.map(async (maker) => {
-          while (left_-- > 0) gaps.push(await maker.make(kind, sizeOf(), random))
+          while (left_-- > 0) gaps.push(await maker.make(kind, sizeOf(), random, deep))
           await maker.end()
         }))
         all.push(...gaps)
@@ -64,11 +64,13 @@ suite('gaps', (test) => {
   test('a gap on quiet partitions is noticed through the heartbeat', () => induce('quiet', times(120)))
   test('gaps of thousands of messages are closed as fast', () => induce('quiet', times(10), () => Math.round(MOST * (0.3 + 0.7 * random()))))
   test('when nothing at all arrives, the connections are made anew', () => induce('silent', times(20)))
-  test('where the log does not reach back far enough, entries are checked by version', () => induce('deep', times(40), () => Math.min(size(), 1_000)))
+  test('where the log does not reach back far enough, entries are checked by version', () => induce('deep', times(38), () => Math.min(size(), 1_000)))
+  test('gaps of 10,000 messages of one partition', () => induce('deep', times(2), () => 1, MOST))
 
   test('all gaps together', () => {
     console.log(`all: ${figures(all)}`)
-    assert.equal(all.length, times(110) + times(120) + times(10) + times(20) + times(40))
+    assert.equal(all.length, times(110) + times(120) + times(10) + times(20) + times(38) + times(2))
+    assert.ok(Math.max(...all.map(({ lostOfOne }) => lostOfOne)) >= MOST)
   })
 })
 

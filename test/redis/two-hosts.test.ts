@@ -1,10 +1,9 @@
 // What processes of two and three hosts do to the same keys at the same time, judged by what they saw.
 import type { WriteMode } from '../../src/options/schema'
 import { randomOf } from '../helpers/random'
-import { converged } from '../helpers/redis/converged'
+import { agreed, played } from '../helpers/redis/played'
 import { trouble } from '../helpers/redis/faults'
 import { judge } from '../helpers/redis/fleet-judge'
-import type { Play } from '../helpers/redis/host-player'
 import { withHosts } from '../helpers/redis/hosts'
 import { FaultProxy } from '../helpers/redis/proxy'
 import { withRedis } from '../helpers/redis/server'
@@ -12,8 +11,6 @@ import { WriteRecorder } from '../helpers/redis/write-recorder'
 import { times } from '../helpers/scale'
 import { seed } from '../helpers/seed'
 import { suite } from '../helpers/suite'
-
-const KEYS = Array.from({ length: 12 }, (_, index) => `key${index}`)
 
 interface Scene {
   hosts: number
@@ -38,21 +35,12 @@ suite('histories of several hosts', (test) => {
           const ms = times(10_000)
           let isOver = false
           const troubles = hasFaults ? trouble(server, proxies, randomOf(seed), () => isOver) : undefined
-          const players = hosts.flatMap((host) => host.processes)
-          const histories = await Promise.all(players.map((process, index) => {
-            const mine: Play = {
-              process: process.name, host: process.host, seed: seed + index, ms, keys: KEYS, modes, writes, deletes, clears, lanes: 4,
-              ...(clears > 0 ? { namespace: 'some' } : {}),
-            }
-            return process.ask('play', mine)
-          }))
+          const history = await played(hosts, { ms, modes, writes, deletes, clears })
           isOver = true
           const faults = await troubles
-          // Else a clear may be the last of all, and nothing be left to agree on.
-          await players[0]!.ask('call', 'set', [KEYS[0], 'after all'], clears > 0 ? 'some' : undefined)
-          await converged(hosts, KEYS, clears > 0 ? 'some' : undefined)
+          await agreed(hosts, clears > 0)
           await recorder.settled(server)
-          console.log(judge(histories.flat(), recorder.writes, stalenessMs))
+          console.log(judge(history, recorder.writes, stalenessMs))
           if (faults !== undefined) console.log(`faults: ${Object.entries(faults).map(([kind, times]) => `${times} ${kind}`).join(', ')}`)
         })
       } finally {

@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads'
 import { type Cache, type CacheInfo, type CacheOptions, createCache, type DeadLetter } from '../../../src'
 import { CallMix } from './call-mix'
-import { Judge, type Punctuality } from './punctuality'
+import { Judge, onHostClock, type Punctuality } from './punctuality'
 
 export interface Round {
   seed: number
@@ -16,6 +16,8 @@ export interface RoundResult {
   punctuality: Punctuality
   /** How often each error came, by its code. */
   errors: Record<string, number>
+  /** When each call began, on a clock of all processes. */
+  begunMs: number[]
 }
 
 /** What was due while the loop was held up is made up for in bursts of so many. */
@@ -51,11 +53,13 @@ async function round(on: Cache, { seed, calls, perSecond, softMs, hardMs }: Roun
   const mix = new CallMix(on, seed)
   const judge = new Judge()
   const errors: Record<string, number> = {}
+  const begunMs: number[] = []
   const pending = new Set<Promise<void>>()
   const startMs = performance.now()
   let begun = 0
   const begin = (): void => {
     const { what, isStale, waitsForOthers, run } = mix.next()
+    begunMs.push(onHostClock(performance.now()))
     const heard = (error: unknown): void => {
       if (error === undefined) return
       const code = String((error as { code?: unknown }).code ?? error)
@@ -74,7 +78,7 @@ async function round(on: Cache, { seed, calls, perSecond, softMs, hardMs }: Roun
     await new Promise((resolve) => setTimeout(resolve, TICK_MS))
   }
   await Promise.all(pending)
-  return { punctuality: judge.seen, errors }
+  return { punctuality: judge.seen, errors, begunMs }
 }
 
 async function receive({ id, name, args }: { id: number; name: keyof CallerOrders; args: unknown[] }): Promise<void> {

@@ -19,13 +19,16 @@ export type GapKind = 'busy' | 'quiet' | 'silent' | 'deep'
 export interface Gap {
   kind: GapKind
   lost: number
+  /** Of one partition, at least. */
+  lostOfOne: number
   /** Of each key that was written: how long after an acknowledgement what was before it was still read, at most. */
   staleMs: number[]
 }
 
 const EVERY_MS = 4
 const DEADLINE_MS = 20_000
-const DEEP_MESSAGES = 1_800
+/** Far more than a partition's log holds. */
+export const DEEP_MESSAGES = 1_800
 
 /** So many keys, all of different partitions, which all have this remainder. */
 export function keysOfPartitions(count: number, remainder: number, of: number): string[] {
@@ -68,16 +71,17 @@ export class GapMaker {
     for (const reader of this.#readers) await reader.ask('seen')
   }
 
-  async make(kind: GapKind, messages: number, random: () => number): Promise<Gap> {
+  /** `deep`: of a deep gap, so many messages more are of one partition. */
+  async make(kind: GapKind, messages: number, random: () => number, deep = DEEP_MESSAGES): Promise<Gap> {
     const keys = [...this.#keys].sort(() => random() - 0.5).slice(0, messages)
     const rounds = Math.max(1, Math.round(messages / keys.length))
     const { dropped: before, connections } = this.#proxy.counts
     const lost = (): number => this.#proxy.counts.dropped - before
     this.#proxy.dropMessages(kind === 'silent' ? () => true : (message) => this.#isOurs(message))
     for (let round = 0; round < rounds; round++) await this.#write(keys)
-    if (kind === 'deep') await flood(this.#server, this.#cache, partitionOf('', keys[0]!), DEEP_MESSAGES)
+    if (kind === 'deep') await flood(this.#server, this.#cache, partitionOf('', keys[0]!), deep)
     // What was published before the answer may still be on its way here. On a new connection it is no longer.
-    const sent = keys.length * rounds + (kind === 'deep' ? DEEP_MESSAGES : 0)
+    const sent = keys.length * rounds + (kind === 'deep' ? deep : 0)
     await until(`${sent} messages are lost`, () => lost() >= sent || this.#proxy.counts.connections > connections, DEADLINE_MS)
     if (kind === 'busy') {
       this.#proxy.dropMessages(0)
@@ -85,7 +89,7 @@ export class GapMaker {
     }
     await this.#converge(keys)
     this.#proxy.dropMessages(0)
-    return { kind, lost: lost(), staleMs: await this.#staleness(keys) }
+    return { kind, lost: lost(), lostOfOne: rounds + (kind === 'deep' ? deep : 0), staleMs: await this.#staleness(keys) }
   }
 
   async end(): Promise<void> {

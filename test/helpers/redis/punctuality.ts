@@ -122,6 +122,7 @@ export interface Watched {
   waitsForOthers: boolean
 }
 
-function onHostClock(ms: number): number {
+/** Of performance.now(), as all processes see it. */
+export function onHostClock(ms: number): number {
   return performance.timeOrigin + ms
 }

@@ -5,9 +5,11 @@ import type { RedisServer } from './server'
 
 /** Text of a value that only one write has. */
 const TAG = /#[\w.]+#/
-const WRITE = /^\+[\d.]+ \[\d+ lua\] "SET" "[^"]*?:d\|([^"|]*)\|([^"]*)" "(.*)$/
+const WRITE = /^\+([\d.]+) \[\d+ lua\] "SET" "[^"]*?:d\|([^"|]*)\|([^"]*)" "(.*)$/
 
 export interface Recorded {
+  /** On the server's clock. */
+  atS: number
   namespace: string
   key: string
   /** Absent: a tombstone. */
@@ -18,11 +20,16 @@ export interface Recorded {
 export function writeOf(line: string): Recorded | undefined {
   const found = WRITE.exec(line)
   if (found === null) return undefined
-  const [, namespace, key, envelope] = found as unknown as [string, string, string, string]
+  const [, atS, namespace, key, envelope] = found as unknown as [string, string, string, string, string]
   // Behind times, sums and lengths, whose bytes may look like anything.
   const payload = envelope.slice(envelope.lastIndexOf(`${namespace}|${key}`))
   const value = TAG.exec(payload)?.[0]
-  return { namespace, key, ...(value === undefined ? {} : { value }) }
+  return { atS: Number(atS), namespace, key, ...(value === undefined ? {} : { value }) }
+}
+
+/** What several servers of one machine have executed, in order. */
+export function inOrder(recorders: readonly WriteRecorder[]): Recorded[] {
+  return recorders.flatMap(({ writes }) => writes).sort((one, other) => one.atS - other.atS)
 }
 
 export class WriteRecorder {
