@@ -45,9 +45,12 @@ export abstract class Updates<Map> extends Writes<Map> {
       try {
         return await this.#retry(key, terms, clock, async (found, foundMs) => {
           const present = freshValue<T>(found)
-          const given = await fn(present, toCacheEntry<T>(found))
+          const made = fn(present, toCacheEntry<T>(found))
+          // For what is there at once nothing is awaited: the time that others take meanwhile would count as the function's.
+          const isAtOnce = !isLater(made) && terms.admission === undefined
+          const given = isAtOnce ? (made as T | undefined) : await made
           if (given === undefined) return { result: present }
-          const value = await this.#fitting(key, given)
+          const value = isAtOnce ? given : await this.#fitting(key, given)
           clock.startMs += performance.now() - foundMs
           if (!(await this.#replace(key, value, { ...over(terms, found), ...clock }))) return undefined
           return { result: (terms.admission === undefined ? value : terms.admission.handedOut(value, terms.codec)) as T }
@@ -182,6 +185,10 @@ export abstract class Updates<Map> extends Writes<Map> {
     if (terms.condition === undefined && terms.sourceVersion === undefined) return terms
     throw new CacheError('ERR_CACHE_OPTION', 'an update has its own condition: ifAbsent, ifVersion and version are for set')
   }
+}
+
+function isLater(given: unknown): boolean {
+  return typeof (given as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
 function freshValue<T>(found: FoundEntry | undefined): T | undefined {
