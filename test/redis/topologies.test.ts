@@ -113,6 +113,18 @@ suite('Cluster', (test) => {
   }))
 })
 
+suite('a Cluster with a password', (test) => {
+  test('that stands in the URLs of its nodes', async () => {
+    const cluster = await RedisCluster.start({ password: 'secret' })
+    try {
+      const nodes = cluster.addresses.map(({ host, port }) => `redis://:secret@${host}:${port}`)
+      await play('a cluster with a password', { options: { redis: { cluster: { nodes } } }, writeMode: 'behind', ms: 1_000 })
+    } finally {
+      await cluster.remove()
+    }
+  })
+})
+
 suite('ways to one server', (test) => {
   test('TLS', () => withRedis({ tls: true, password: 'secret' }, (server) => play('rediss://', {
     writeMode: 'behind', ms: 1_000,
