@@ -6,7 +6,7 @@ import { valuesInOrder } from '../helpers/fleet/aof'
 import { type Fleet, withFleet } from '../helpers/fleet/fleet'
 import { acknowledged, judge, type Stored, storedIn } from '../helpers/fleet/judge'
 import { HOSTS, KEYS, originOf } from '../helpers/fleet/keys'
-import type { MemberProcess } from '../helpers/fleet/member-process'
+import type { Member, MemberProcess } from '../helpers/fleet/member-process'
 import { assertGood } from '../helpers/redis/history'
 import { scale } from '../helpers/scale'
 import { seed } from '../helpers/seed'
@@ -20,7 +20,7 @@ const WRITES_BEFORE = 700
 const WRITES_AFTER = 500
 const WATCHDOG_MS = 280_000
 
-/** Host 0 has a leader among its applications, host 1 a process that only coordinates. */
+/** Host 0 has a leader among its applications, host 1 `stratacache daemon`. */
 const PLACES: readonly { host: number; coordinator: 'auto' | 'daemon' }[] = [
   { host: 0, coordinator: 'auto' }, { host: 0, coordinator: 'auto' }, { host: 0, coordinator: 'auto' },
   { host: 1, coordinator: 'daemon' }, { host: 1, coordinator: 'daemon' },
@@ -37,7 +37,7 @@ class Crashes {
   readonly #fleet: Fleet
   readonly #random: Random
   readonly #byPlace = new Map<number, MemberProcess>()
-  #coordinator!: MemberProcess
+  #coordinator!: Member
 
   constructor(fleet: Fleet, random: Random) {
     this.#fleet = fleet
@@ -116,7 +116,7 @@ class Crashes {
   }
 
   #startCoordinator(): void {
-    this.#coordinator = this.#fleet.start(COORDINATED, 'auto')
+    this.#coordinator = this.#fleet.startDaemon(COORDINATED)
   }
 }
 

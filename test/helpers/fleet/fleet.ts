@@ -8,7 +8,8 @@ import { RedisServer } from '../redis/server'
 import { until } from '../until'
 import { readLog } from './log'
 import type { MemberData } from './member'
-import { MemberProcess } from './member-process'
+import { DaemonMember } from './daemon-member'
+import { type Member, MemberProcess } from './member-process'
 import type { Witness } from './judge'
 
 const COUNTERS_PER_PROCESS = 1_000_000
@@ -17,7 +18,7 @@ const JOURNAL_BYTES = 4 * 1024 * 1024
 
 export class Fleet {
   readonly name = uniqueName()
-  readonly members = new Set<MemberProcess>()
+  readonly members = new Set<Member>()
   readonly #dir: string
   readonly #seed: number
   readonly #journals = new Map<number, SharedJournal>()
@@ -38,7 +39,7 @@ export class Fleet {
     }
   }
 
-  /** A process that writes at a place, or with the lead as its only task. Not awaited. */
+  /** A process that writes at a place, or one that only may lead. Not awaited. */
   start(host: number, coordinator: 'auto' | 'daemon', place?: number): MemberProcess {
     const data: MemberData = { cache: this.cacheOptions(host, coordinator) }
     if (place !== undefined) {
@@ -54,7 +55,16 @@ export class Fleet {
     return member
   }
 
-  async kill(member: MemberProcess): Promise<void> {
+  /** `stratacache daemon` of a host. Not awaited. */
+  startDaemon(host: number): Member {
+    const { dir, memory } = this.cacheOptions(host, 'auto')
+    const { host: address, port } = this.server
+    const daemon = new DaemonMember(['--name', this.name, '--dir', dir!, '--memory', `${memory}`, '--l2-journal', `${JOURNAL_BYTES}`, '--redis', `redis://${address}:${port}`])
+    this.members.add(daemon)
+    return daemon
+  }
+
+  async kill(member: Member): Promise<void> {
     this.members.delete(member)
     await member.kill()
   }
@@ -105,7 +115,7 @@ export class Fleet {
     for (const journal of this.#journals.values()) journal.close()
   }
 
-  #all(state: string, is: (member: MemberProcess) => boolean): Promise<void> {
+  #all(state: string, is: (member: Member) => boolean): Promise<void> {
     return until(state, () => {
       this.check()
       return [...this.members].every(is)

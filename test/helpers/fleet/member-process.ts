@@ -8,10 +8,24 @@ import type { MemberData, Report } from './member'
 
 const SCRIPT = join(__dirname, 'member.js')
 
-export class MemberProcess {
+export interface Member {
+  readonly pid: number
+  readonly isReady: boolean
+  /** It has written what it may. */
+  readonly isIdle: boolean
+  /** Why it ended, unless the test killed it. */
+  readonly failure: string | undefined
+  /** How much it has told so far. */
+  readonly logBytes: number
+  /** Lets it begin so many writes more. */
+  allow(writes: number): void
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>
+}
+
+export class MemberProcess implements Member {
   isReady = false
   isIdle = true
-  /** Why it ended, unless the test killed it. */
   failure: string | undefined
   readonly #child: ChildProcess
   #isWanted = true
@@ -32,20 +46,17 @@ export class MemberProcess {
     return this.#child.pid!
   }
 
-  /** Lets it begin so many writes more. */
   allow(writes: number): void {
     if (this.data.writer === undefined || writes === 0) return
     this.isIdle = false
     this.#child.send({ may: writes }, () => {})
   }
 
-  /** How much it has told so far. */
   get logBytes(): number {
     const log = this.data.writer?.log
     return log !== undefined && existsSync(log) ? statSync(log).size : 0
   }
 
-  /** SIGKILL; resolves when it is gone. */
   async kill(): Promise<void> {
     this.#isWanted = false
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
