@@ -22,6 +22,11 @@ export class CoordinationLog {
         return this.info(event, 'this process leads')
       case 'dead':
         return this.warn(event, 'Redis refused a write for good: deadLetters() has it', 'error')
+      case 'denied':
+        return this.warn(event, 'Redis denies writes to its user: they wait in the journal until the permission is granted', 'error')
+      case 'granted':
+        this.#warned.clear()
+        return this.info(event, 'Redis takes writes again')
       case 'replayed':
         return this.info(event, 'writes that were left on the disk have been brought to Redis')
       case 'unreplayed':

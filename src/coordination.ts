@@ -35,6 +35,10 @@ export type CoordinationEvent =
   | { event: 'lead'; term: number }
   /** A write that Redis refused for good. */
   | { event: 'dead'; reason: string }
+  /** Writes wait in the journal for a permission of the user in Redis. */
+  | { event: 'denied'; reason: string }
+  /** They are taken again. */
+  | { event: 'granted' }
   /** Writes that a former life of the host had left on the disk. */
   | ({ event: 'replayed' } & Replayed)
   | { event: 'unreplayed'; message: string }
@@ -112,7 +116,10 @@ export class Coordination {
     const writer = new Writer(far, { origin: journal.hostId, seqFloor: (partition) => feed.seqOf(partition) }, nodes)
     this.#writer = writer
     this.#nodes = nodes
-    this.#leader = new Leader({ table, journal, writer, feed, applier, onDead: (reason) => this.#tellDead(reason) }, leader)
+    this.#leader = new Leader({
+      table, journal, writer, feed, applier, onDead: (reason) => this.#tellDead(reason),
+      onDenied: (reason) => this.#tell(reason === undefined ? { event: 'granted' } : { event: 'denied', reason }),
+    }, leader)
     if (foreignWriters) this.#watchForeign(far, heartbeatMs, nodes, applier)
     this.#tell({ event: 'lead', term })
     this.#leader.start()

@@ -1,6 +1,6 @@
 /** Records of one partition as one call of the write script, and its reply as results. */
 import type { EntryResult, FarConfig, WriteRecord } from './contract'
-import { convertFailure } from './driver-errors'
+import { convertFailure, type Failure, leftAlone } from './driver-errors'
 import { buildTail } from './envelope'
 import type { Argument, Order } from './link'
 import type { Names } from './names'
@@ -77,7 +77,10 @@ export interface BatchAnswer {
   lastSeq: number
   /** Redis' clock when the script ran; 0 = not told. */
   nowMs: number
+  /** Of the entries before the first that was denied. */
   results: EntryResult[]
+  /** Why the entries behind them were left alone. */
+  denial?: Failure
 }
 
 /** Undefined for a reply that the script cannot give. */
@@ -93,6 +96,10 @@ export function readAnswer(reply: unknown, records: readonly WriteRecord[], { sa
   for (let index = 0; index < records.length; index++) {
     const record = records[index]!
     const mark = marks === '' ? 'a' : marks[index]!
+    if (mark === 'n') {
+      answer.denial = leftAlone(String(reply[7]), host)
+      break
+    }
     if (mark === 'd') answer.results.push(duplicate(record, before))
     else {
       const version = record.op === 5 ? clears.shift() ?? 0 : seq * SALTS + salt

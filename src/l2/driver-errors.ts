@@ -8,6 +8,7 @@ import { CacheError, type CacheErrorCode } from '../words/errors'
 /**
  * 'unsent': certainly not executed, try again. 'unknown': may have been executed. 'permanent': will
  * never work as it is. 'elsewhere': not executed, another server is responsible: connect anew.
+ * A denial is a state of the server, not of what was sent: it ends when the permission is granted.
  */
 export type FailureClass = 'unsent' | 'unknown' | 'permanent' | 'elsewhere'
 
@@ -38,7 +39,7 @@ const REPLIES: Record<string, [FailureClass, CacheErrorCode, string]> = {
   NOSCRIPT: ['unsent', 'ERR_CACHE_L2_UNAVAILABLE', 'the server has forgotten the script'],
   NOAUTH: ['unsent', 'ERR_CACHE_L2_AUTH', 'the server wants a password'],
   WRONGPASS: ['unsent', 'ERR_CACHE_L2_AUTH', 'the server refuses the user or password'],
-  NOPERM: ['permanent', 'ERR_CACHE_L2_DENIED', 'a permission is missing'],
+  NOPERM: ['unsent', 'ERR_CACHE_L2_DENIED', 'a permission is missing'],
   WRONGTYPE: ['permanent', 'ERR_CACHE_L2_REFUSED', 'a key of the cache holds another type of value'],
 }
 
@@ -56,11 +57,12 @@ export function convertFailure(original: unknown, host: string): Failure {
   const known = REPLIES[scripted ?? reply]
   if (known !== undefined && isReply(original)) {
     const [failureClass, code, message] = known
-    const shown = code === 'ERR_CACHE_L2_DENIED' ? denial(text) : message
-    return new Failure(failureClass, new CacheError(code, `redis ${host}: ${shown}`), scripted ?? reply, redirection(text))
+    if (code === 'ERR_CACHE_L2_DENIED') return failure(scripted === undefined ? failureClass : 'unknown', code, denial(text), host, 'NOPERM')
+    return new Failure(failureClass, new CacheError(code, `redis ${host}: ${message}`), scripted ?? reply, redirection(text))
   }
-  if (isReply(original) && /ACL failure in script|can't run this command|access permissions/i.test(text)) {
-    return failure('permanent', 'ERR_CACHE_L2_DENIED', denial(text), host, 'NOPERM')
+  // Within a script: what it did before stays done.
+  if (isReply(original) && /ACL failure in script|user executing the script can't|access permissions/i.test(text)) {
+    return failure('unknown', 'ERR_CACHE_L2_DENIED', denial(text), host, 'NOPERM')
   }
   if (isReply(original) && /unknown command/i.test(text)) {
     return failure('permanent', 'ERR_CACHE_L2_REFUSED', 'the server does not know a command it was sent', host, reply)
@@ -95,8 +97,19 @@ export function isUnnamedDenial({ error }: Failure): boolean {
   return error.code === 'ERR_CACHE_L2_DENIED' && error.message.endsWith(UNNAMED)
 }
 
-export function denied(host: string, missing: readonly string[]): Failure {
-  return failure('permanent', 'ERR_CACHE_L2_DENIED', `the user lacks the permission ${missing.join(' ')}`, host, 'NOPERM')
+/** The denial with the names of what is missing. */
+export function denied({ class_ }: Failure, host: string, missing: readonly string[]): Failure {
+  return failure(class_, 'ERR_CACHE_L2_DENIED', `the user lacks the permission ${missing.join(' ')}`, host, 'NOPERM')
+}
+
+export function isDenial({ error }: Failure): boolean {
+  return error.code === 'ERR_CACHE_L2_DENIED'
+}
+
+/** A denial of entries that the script left alone. */
+export function leftAlone(text: string, host: string): Failure {
+  const { error, reply } = convertFailure({ name: 'ReplyError', message: text }, host)
+  return new Failure('unsent', error, reply)
 }
 
 export function isAuthFailure({ error }: Failure): boolean {

@@ -15,7 +15,7 @@ import { ALL_PARTITIONS, CatchUp, type Told } from './catch-up'
 import { monotonicMs, ServerClock } from './clock'
 import type { FarConfig, Feed, FeedListener, FeedOptions, LinkState, Positions } from './contract'
 import { CONTROL_PARTITION } from './contract'
-import { denied, Failure, isUnnamedDenial } from './driver-errors'
+import { denied, Failure, isDenial, isUnnamedDenial } from './driver-errors'
 import { decodeMessage, encodeHeartbeat, type Release } from './message'
 import { Names } from './names'
 import { Nodes } from './nodes'
@@ -213,7 +213,7 @@ export class RedisFeed implements Feed {
 
   /** Without a permission nothing works, but the connection is well: it is told once, and tried again after a while. */
   #noteDenial(failure: Failure): void {
-    if (failure.class_ !== 'permanent' || this.#isStopped) return
+    if ((failure.class_ !== 'permanent' && !isDenial(failure)) || this.#isStopped) return
     const isNew = this.#deniedUntilMs === 0
     this.#deniedUntilMs = performance.now() + DENIED_PAUSE_MS
     this.#beat = undefined
@@ -224,7 +224,7 @@ export class RedisFeed implements Feed {
 
   async #named(failure: Failure, deadlineMs: number): Promise<Failure> {
     const missing = isUnnamedDenial(failure) ? await missingPermissions(this.#nodes, this.#names, deadlineMs) : []
-    return missing.length === 0 ? failure : denied(this.#nodes.host, missing)
+    return missing.length === 0 ? failure : denied(failure, this.#nodes.host, missing)
   }
 
   /** No event tells of a dead connection. Either one may be it: both are made anew. */

@@ -10,7 +10,7 @@
  * only.
  */
 import type { FarConfig, VersionReader } from './contract'
-import { Failure } from './driver-errors'
+import { Failure, isDenial } from './driver-errors'
 import { ENVELOPE_BYTES, readHeader } from './envelope'
 import { Link, type Request } from './link'
 import { Names, splitSuffix, suffixOf } from './names'
@@ -166,5 +166,5 @@ export class ForeignWriters implements VersionReader {
 /** A value of another type is none of ours. */
 function versionOf(answer: unknown): number | undefined {
   if (Buffer.isBuffer(answer)) return readHeader(answer)?.version ?? 0
-  return answer instanceof Failure && answer.class_ === 'permanent' ? 0 : undefined
+  return answer instanceof Failure && (answer.class_ === 'permanent' || isDenial(answer)) ? 0 : undefined
 }

@@ -17,7 +17,8 @@
  *           value envelope, suffix, payload; its version as it is if the partition stands at 8
  *           end   of the hard life, or '': none
  *   reply { epoch, last sequence, marks, told, seconds, microseconds, clear epochs, last error }
- *         marks: a letter per entry, '' = all 'a'. a applied, l lost, o older, d duplicate, e failed
+ *         marks: a letter per entry, '' = all 'a'. a applied, l lost, o older, d duplicate, e failed, n left
+ *                alone: the first of them, or what comes before it in time, was denied to the user
  *         told:  what the state said of this origin, where there are duplicates:
  *                "<last op> <count> <last sequence> <salt> <seconds> <marks>" of its last batch
  *
@@ -26,6 +27,9 @@
  * written and the message comes last, so whatever fails in between (an ACL that forbids one command)
  * is a gap to those who listen, and never a value nobody hears of. The first write is one that
  * Redis refuses when out of memory: such a batch fails whole.
+ *
+ * A denied entry ends the batch: it and those behind it count as never sent, so that they can be sent again under their
+ * numbers. Where nothing was written before it, the state is as it was.
  *
  * A missing state never means sequence 0: the partition begins anew under a fresh epoch, above
  * what the host and the log know. In the control partition that gives the root a new fleet epoch,
@@ -120,6 +124,10 @@ end
 
 local marks, hasMarks, clears, lastError = {}, false, {}, ''
 local message, size = {}, 0
+local cut, isUnharmed = nil, true
+local function isDenial(text)
+  return match(text, 'NOPERM') or match(text, 'ACL failure') or match(text, "user executing the script can't")
+end
 
 if isPlain then
   local late = now - tonumber(ARGV[12])
@@ -141,7 +149,13 @@ if isPlain then
       value = sub(value, 1, 4) .. pack('>I4I4', high, version - high * 4294967296) .. sub(value, 13, 16) .. lives .. sub(value, 41)
     end
     if ends == '' then done = pcall_('SET', KEYS[2 + i], value) else done = pcall_('SET', KEYS[2 + i], value, 'PXAT', ends) end
-    if done.err then hasMarks, marks[i], lastError = true, 'e', done.err end
+    if done.err then
+      hasMarks, marks[i], lastError = true, 'e', done.err
+      if isDenial(done.err) then
+        cut = i
+        break
+      end
+    end
   end
 end
 
@@ -154,10 +168,11 @@ for i = isPlain and count + 1 or dups + 1, count do
   local version = (base + i) * 1024 + salt
   local high = floor(version / 4294967296)
   local versionBytes = pack('>I4I4', high, version - high * 4294967296)
-  local mark, kind = 'a', op
+  local mark, kind = cut and 'n' or 'a', op
   local stored, isLive, isOurs, softAt, hardAt = 0, false, false, 0, 0
-  if m.looks and op < 5 then
+  if mark == 'a' and m.looks and op < 5 then
     local head, source = pcall_('GETRANGE', key, '0', '63'), 0
+    if type(head) == 'table' and head.err and isDenial(head.err) then cut, lastError = i, head.err end
     if type(head) == 'string' and #head == 64 and sub(head, 1, 3) == 'SC\\1' then
       local v1, v2, flags, s1, s2, h1, h2 = unpack_('>I4I4BxxxI4I4I4I4', head, 5)
       local o1, o2, nsEpoch = unpack_('>I4I4I4', head, 41)
@@ -166,7 +181,8 @@ for i = isPlain and count + 1 or dups + 1, count do
       isLive = isOurs and flags == 0
       source = o1 * 4294967296 + o2
     end
-    if m[4] > 0 and m[2] ~= 3 and isOurs and source >= m[4] then mark = 'o'
+    if cut then mark = 'n'
+    elseif m[4] > 0 and m[2] ~= 3 and isOurs and source >= m[4] then mark = 'o'
     elseif m[2] == 1 and isLive then mark = 'l'
     elseif m[2] == 2 and not (isLive and stored == m[3]) then mark = 'l'
     elseif m[2] == 3 and stored > m[3] then mark = 'l'
@@ -206,10 +222,14 @@ for i = isPlain and count + 1 or dups + 1, count do
       done = pcall_('SETRANGE', key, '4', versionBytes)
       if type(done) == 'number' then done = pcall_('SETRANGE', key, '16', life) end
       if type(done) == 'number' then
+        isUnharmed = false
         if px then done = pcall_('PEXPIRE', key, px) else done = pcall_('PERSIST', key) end
       end
     end
-    if type(done) == 'table' and done.err then mark, lastError = 'e', done.err end
+    if type(done) == 'table' and done.err then
+      mark, lastError = 'e', done.err
+      if isDenial(done.err) then cut, mark = i, 'n' end
+    end
   end
   if mark ~= 'a' then hasMarks, marks[i], kind, suffix = true, mark, 0, '' end
   message[size + 1], message[size + 2] = kind, suffix
@@ -218,10 +238,21 @@ end
 
 local markText = ''
 if hasMarks then
-  for i = dups + 1, count do marks[i] = marks[i] or 'a' end
+  for i = dups + 1, count do marks[i] = cut and i >= cut and 'n' or marks[i] or 'a' end
   markText = table.concat(marks, '', dups + 1, count)
 end
-if count > 0 and (hasMarks or isNew or not isWhole) then call('HSET', state, originField, answer .. markText) end
+local stays = answer .. markText
+if cut then
+  local done = cut - 1 - dups
+  if done == 0 and told then stays = told
+  else stays = format('%.0f', ARGV[4] + cut - 2) .. ' ' .. done .. ' ' .. format('%.0f', base + cut - 1) .. ' ' .. ARGV[9] .. ' ' .. time[1] .. ' ' .. sub(markText, 1, done) end
+  if done == 0 and isUnharmed then
+    call('HSET', state, 'n', format('%.0f', seq))
+    if isPlain and not isNew then call('HSET', state, originField, stays) end
+    return {epoch, format('%.0f', seq), string.rep('d', dups) .. markText, dups > 0 and told or '', time[1], time[2], {}, lastError}
+  end
+end
+if count > 0 and (hasMarks or isNew or not isWhole) then call('HSET', state, originField, stays) end
 if count > 0 and not told and call('HLEN', state) > 64 then
   local fields = call('HGETALL', state)
   for i = 1, #fields, 2 do
@@ -235,7 +266,7 @@ if isPlain then
     message = cmsgpack.unpack(arrayHead(2 * count) .. events)
     for i = 1, dups do table.remove(message, 1) table.remove(message, 1) end
     for i = dups + 1, count do
-      if marks[i] == 'e' then message[2 * (i - dups) - 1], message[2 * (i - dups)] = 0, '' end
+      if marks[i] and marks[i] ~= 'a' then message[2 * (i - dups) - 1], message[2 * (i - dups)] = 0, '' end
     end
     isPlain, size = false, 2 * (count - dups)
   else size = 2 * count end

@@ -1,6 +1,6 @@
 /** The connection that hears the channel. On a cluster any node will do: the next one after each loss. */
 import type { FarConfig } from './contract'
-import { Failure, isAuthFailure } from './driver-errors'
+import { Failure, isAuthFailure, isDenial } from './driver-errors'
 import { Link } from './link'
 import { DEFAULT_STUCK_MS, type Nodes } from './nodes'
 import { hostOf } from './redis'
@@ -74,7 +74,7 @@ export class Subscriber {
     const [answer] = await link.send([['subscribe', this.#channel]], performance.now() + SUBSCRIBE_MS)
     if (link !== this.#link || this.#isClosed) return
     if (answer instanceof Failure) {
-      const isDenied = answer.class_ === 'permanent' || isAuthFailure(answer)
+      const isDenied = answer.class_ === 'permanent' || isDenial(answer) || isAuthFailure(answer)
       this.#move(link, isDenied ? DENIED_RETRY_MS : MOVE_MS)
       this.#listener.onLost(answer)
       return

@@ -73,6 +73,8 @@ export class Writer implements FarWriter {
   readonly #known = new Float64Array(PARTITIONS + 1)
   readonly #clock = new ClockFloor()
   #loadFailure: Failure | undefined
+  /** Found out once for all partitions of a call. */
+  #missing: Promise<string[]> | undefined
   readonly #counts = { batches: 0, entries: 0, duplicates: 0, refused: 0, unknown: 0, retries: 0 }
 
   /** `nodes`: connections to share; otherwise the writer has its own. */
@@ -93,6 +95,7 @@ export class Writer implements FarWriter {
   async write(batch: readonly WriteRecord[], deadlineMs: number, options: WriteOptions = {}): Promise<PartitionOutcome[]> {
     const jobs = this.#jobsOf(batch)
     let open = jobs
+    this.#missing = undefined
     if (open.length > 0) await this.#nodes.ready(Math.min(deadlineMs, performance.now() + 100), open[0]!.outcome.partition)
     while (open.length > 0) {
       const isPaused = await this.#round(open, deadlineMs)
@@ -175,7 +178,10 @@ export class Writer implements FarWriter {
       answer = await this.#nodes.sendAsking(answer.redirect, one.batch.request, deadlineMs, [['SCRIPT', 'LOAD', WRITE.text]])
     }
     if (answer instanceof Failure && isUnnamedDenial(answer)) answer = await this.#name(answer, deadlineMs)
-    if (!(answer instanceof Failure)) this.#accept(one, answer, times)
+    if (!(answer instanceof Failure)) {
+      const denial = this.#accept(one, answer, times)
+      if (denial !== undefined) this.#fail(one, isUnnamedDenial(denial) ? await this.#name(denial, deadlineMs) : denial)
+    }
     else if (answer.reply === 'NOSCRIPT' && one.job.scriptLoads++ < MAX_SCRIPT_LOADS) return 'load'
     else if (isRedirected(answer) && performance.now() + REDIRECT_PAUSE_MS < deadlineMs) return 'pause'
     else this.#fail(one, answer.reply === 'NOSCRIPT' ? this.#loadFailure ?? answer : answer)
@@ -202,23 +208,25 @@ export class Writer implements FarWriter {
     return { job, records: chosen, batch, bytes }
   }
 
-  #accept({ job, records, batch, bytes }: Sent, reply: unknown, { askedMs, answeredMs }: { askedMs: number; answeredMs: number }): void {
+  /** What stands in the way of the entries that are left. */
+  #accept({ job, records, batch }: Sent, reply: unknown, { askedMs, answeredMs }: { askedMs: number; answeredMs: number }): Failure | undefined {
     const answer = readAnswer(reply, records, batch, this.#nodes.host)
-    if (answer === undefined) return this.#fail({ job, records, batch, bytes }, garbled(this.#nodes.host))
+    if (answer === undefined) return garbled(this.#nodes.host)
     if (answer.nowMs > 0) this.#clock.learn(askedMs, answer.nowMs, answeredMs)
     const { outcome } = job
     for (const result of answer.results) outcome.results.push(result)
     outcome.epoch = answer.epoch
     outcome.lastSeq = answer.lastSeq
     this.#known[outcome.partition] = answer.lastSeq
-    job.at += records.length
+    job.at += answer.results.length
     job.limit = this.#options.maxEntries ?? MAX_ENTRIES
     this.#counts.batches++
-    this.#counts.entries += records.length
+    this.#counts.entries += answer.results.length
     for (const { state } of answer.results) {
       if (state === 'dup') this.#counts.duplicates++
       if (state === 'refused') this.#counts.refused++
     }
+    return answer.denial
   }
 
   /** The time is up before it was sent. */
@@ -250,8 +258,8 @@ export class Writer implements FarWriter {
   }
 
   async #name(failure: Failure, deadlineMs: number): Promise<Failure> {
-    const missing = await this.missingPermissions(deadlineMs)
-    return missing.length === 0 ? failure : denied(this.#nodes.host, missing)
+    const missing = await (this.#missing ??= this.missingPermissions(deadlineMs))
+    return missing.length === 0 ? failure : denied(failure, this.#nodes.host, missing)
   }
 
   async #load(partitions: ReadonlySet<number>, deadlineMs: number): Promise<void> {

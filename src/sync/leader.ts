@@ -8,6 +8,7 @@ import { CONTROL_PARTITION, type EntryResult, type FarWriter, type Feed } from '
 import { Codec } from '../wire/codec'
 import type { Applier } from './applier'
 import { Backoff } from './backoff'
+import { Denials } from './denials'
 import { stateOfWrite } from './far-tags'
 import { CLEAR, FILL, SET } from './journal-words'
 import { isTagClear, tagClearOf } from './tag-words'
@@ -33,6 +34,8 @@ export interface LeaderParts {
   applier: Applier
   /** A write was refused for good. */
   onDead?: (reason: string) => void
+  /** Writes are held because a permission is missing; without a reason: no longer. */
+  onDenied?: (reason: string | undefined) => void
 }
 
 /** Above, the next batch is smaller. */
@@ -45,6 +48,7 @@ export class Leader {
   readonly #parts: LeaderParts
   readonly #settings: LeaderSettings
   readonly #backoff = new Backoff(10, 1_000)
+  readonly #denials: Denials
   #isLeading = true
   #wake: (() => void) | undefined
   #hasNews = false
@@ -61,6 +65,7 @@ export class Leader {
   constructor(parts: LeaderParts, settings: LeaderSettings) {
     this.#parts = parts
     this.#settings = settings
+    this.#denials = new Denials((reason) => parts.onDenied?.(reason))
     this.#batchRecords = settings.batchRecords
     this.#batchBytes = Math.min(settings.batchBytes, (parts.journal.stats()['lane_bytes'] ?? Number.POSITIVE_INFINITY) / 2)
   }
@@ -154,6 +159,7 @@ export class Leader {
     // Of what may have been executed: the last sequence before it was sent. What certainly was not is sent as if for the first time.
     const floors = new Float64Array(results.length).fill(NO_FLOOR)
     let todo = records
+    let isDenied = false
     while (todo.length > 0 && this.#isLeading) {
       // Before the feed has heard what the epochs are, a value could go under one that has ended.
       if (feed.link !== 'connected') {
@@ -165,6 +171,7 @@ export class Leader {
       if (this.#clearedSeq > 0 && todo.some(({ op, codec }) => codec === Codec.tagged || (this.#isEpochUntold && op !== CLEAR))) await this.#untilCleared()
       this.counters.attempts++
       const outcomes = await writer.write(this.#toWrites(todo, floors), performance.now() + this.#settings.writeTimeoutMs, { replicas: this.#settings.replicas })
+      isDenied = this.#denials.hear(outcomes) || isDenied
       for (const { records: writes, results: entries, replicas, lastSeq } of outcomes) {
         // Sent again, it is answered as before, and the replicas are waited for again.
         const isShort = replicas < this.#settings.replicas && entries.some(({ state }) => state === 'applied')
@@ -185,6 +192,7 @@ export class Leader {
       }
       todo = left
     }
+    if (records.length > 0 && todo.length === 0 && !isDenied) this.#denials.end()
   }
 
   #toWrites(records: readonly DrainedRecord[], floors: Float64Array): Write[] {

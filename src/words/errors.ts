@@ -16,7 +16,7 @@ export const ERROR_CODES = {
   ERR_CACHE_KEY: 'A key is not a well-formed string of 1 to 1024 UTF-8 bytes.',
   ERR_CACHE_L2_AUTH: 'Redis refuses the user or password.',
   ERR_CACHE_L2_BUSY: 'Too many requests to Redis are under way.',
-  ERR_CACHE_L2_DENIED: 'Redis lacks a permission for this user; the message names it.',
+  ERR_CACHE_L2_DENIED: 'The user lacks a permission in Redis; the message names it. Writes wait in the journal until it is granted.',
   ERR_CACHE_L2_FULL: 'Redis is out of memory, or has too few replicas to accept writes.',
   ERR_CACHE_L2_READONLY: 'The server that answers is a replica.',
   ERR_CACHE_L2_REFUSED: 'Redis refuses a command as such: wrong type, wrong script.',

@@ -125,25 +125,55 @@ suite('l2 writer', (test) => {
     assert.equal(errorOf(outcomes[0]!.results[0]!).code, 'ERR_CACHE_L2_REFUSED')
   })
 
-  test('a denied command is refused and named; the check names all that is missing', async () => {
+  test('a denied command is named, and what may have come before it can be sent again; the check names all that is missing', async () => {
     await server.admin.call('ACL', 'SETUSER', 'poor', 'on', `>${SECRET}`, '~sc1:*', '&sc1:*', '+@all', '-xadd', '-publish', '-xrange')
+    const grant = () => server.admin.call('ACL', 'SETUSER', 'poor', '+@all')
     const url = `redis://poor:${SECRET}@127.0.0.1:${server.port}`
     const writer = open({}, url)
-    const outcome = await written(writer, [records.make('k', { payload: SECRET })])
-    assert.equal(outcome.results[0]!.state, 'refused')
+    const record = records.make('k', { payload: SECRET })
+    const outcome = await written(writer, [record])
+    assert.equal(outcome.results[0]!.state, 'unknown')
     const error = errorOf(outcome.results[0]!)
     assert.equal(error.code, 'ERR_CACHE_L2_DENIED')
     assert.match(error.message, /\+xadd/)
     assert.deepEqual((await writer.missingPermissions(within(DEADLINE_MS))).sort(), ['+publish', '+xadd', '+xrange'])
+    await grant()
+    assert.equal((await written(writer, [record])).results[0]!.state, 'applied')
     assert.deepEqual(await open().missingPermissions(within(DEADLINE_MS)), [])
   })
 
-  test('foreign keys and channels are refused with the pattern that is missing', async () => {
+  test('foreign keys and channels are denied with the pattern that is missing, and nothing is executed', async () => {
     await server.admin.call('ACL', 'SETUSER', 'fenced', 'on', `>${SECRET}`, '~other:*', '&other:*', '+@all')
     const writer = open({}, `redis://fenced:${SECRET}@127.0.0.1:${server.port}`)
     const outcome = await written(writer, [records.make('k')])
-    assert.equal(outcome.results[0]!.state, 'refused')
+    assert.equal(outcome.results[0]!.state, 'unsent')
     assert.match(errorOf(outcome.results[0]!).message, /~prefix/)
+  })
+
+  test('a denied entry and those behind it count as never sent: sent again they are written once, after those before it', async () => {
+    const admin = (...words: string[]) => server.admin.call('ACL', 'SETUSER', 'some', ...words)
+    await admin('on', `>${SECRET}`, '~*', '&*', '+@all')
+    const writer = open({}, `redis://some:${SECRET}@127.0.0.1:${server.port}`)
+    const one = { partition: 6 }
+    const seqIn = () => server.admin.hget(names.state(6), 'n')
+    const clean = async (...batch: WriteRecord[]) => statesOf(await writer.write(batch, within(DEADLINE_MS)))
+    assert.deepEqual(await clean(records.make('a', one)), ['applied'])
+    for (const [rule, op] of [['-set', 1], ['-setrange', 3], ['-getrange', 3], ['-pexpire', 3]] as const) {
+      // Where sets are denied, nothing comes before the first.
+      const first = op === 1 ? [] : [records.make('b', one)]
+      const rest = [records.make('a', { ...one, op }), records.make('c', one), records.make('d', one)]
+      const before = await seqIn()
+      await admin(rule)
+      assert.deepEqual(await clean(...first, ...rest), [...first.map(() => 'applied'), 'unsent', 'unsent', 'unsent'], rule)
+      if (op === 1) assert.equal(await seqIn(), before)
+      assert.deepEqual(await clean(...rest), ['unsent', 'unsent', 'unsent'], rule)
+      assert.equal(await server.admin.exists(names.data(6, 'n|c')), 0, rule)
+      await admin('+@all')
+      const outcomes = await writer.write(rest, within(DEADLINE_MS))
+      assert.deepEqual(statesOf(outcomes), ['applied', 'applied', 'applied'], rule)
+      assert.deepEqual((await writer.write(rest, within(DEADLINE_MS))).map(({ results }) => results), outcomes.map(({ results }) => results), 'answered as before')
+      await server.admin.unlink(names.data(6, 'n|c'))
+    }
   })
 
   test('a refused password is told as such and tried at most every five seconds', async () => {

@@ -27,8 +27,13 @@ suite('l2 driver errors', (test) => {
       ['BUSY Redis is busy running a script.', 'unsent', 'ERR_CACHE_L2_UNAVAILABLE'],
       ['WRONGPASS invalid username-password pair or user is disabled.', 'unsent', 'ERR_CACHE_L2_AUTH'],
       ['NOAUTH Authentication required.', 'unsent', 'ERR_CACHE_L2_AUTH'],
-      ['NOPERM this user has no permissions to run the evalsha command', 'permanent', 'ERR_CACHE_L2_DENIED'],
-      ["NOPERM User bob has no permissions to run the 'get' command", 'permanent', 'ERR_CACHE_L2_DENIED'],
+      ['NOPERM this user has no permissions to run the evalsha command', 'unsent', 'ERR_CACHE_L2_DENIED'],
+      ["NOPERM User bob has no permissions to run the 'get' command", 'unsent', 'ERR_CACHE_L2_DENIED'],
+      ["ERR The user executing the script can't run this command or subcommand script: f_1, on @user_script:1.", 'unknown', 'ERR_CACHE_L2_DENIED'],
+      ["ERR The user executing the script can't access at least one of the keys mentioned in the command arguments", 'unknown', 'ERR_CACHE_L2_DENIED'],
+      ["ERR The user executing the script can't publish to the channel mentioned in the command", 'unknown', 'ERR_CACHE_L2_DENIED'],
+      ["ERR ACL failure in script: User bob has no permissions to run the 'set' command", 'unknown', 'ERR_CACHE_L2_DENIED'],
+      ['ERR Error running script (call to f_1): @user_script:1: -NOPERM this user has no permissions', 'unknown', 'ERR_CACHE_L2_DENIED'],
       ['WRONGTYPE Operation against a key holding the wrong kind of value', 'permanent', 'ERR_CACHE_L2_REFUSED'],
       ['ERR something new', 'permanent', 'ERR_CACHE_L2_REFUSED'],
     ]
@@ -44,6 +49,8 @@ suite('l2 driver errors', (test) => {
     assert.match(told("NOPERM User bob has no permissions to run the 'script|load' command"), /\+script\|load$/)
     assert.match(told('NOPERM this user has no permissions to access one of the channels used as arguments'), /&/)
     assert.match(told('NOPERM this user has no permissions to access one of the keys used as arguments'), /~/)
+    assert.match(told("ERR The user executing the script can't publish to the channel mentioned in the command"), /&/)
+    assert.match(told("ERR The user executing the script can't access at least one of the keys mentioned in the command arguments"), /~/)
   })
 
   test('where MOVED points to is read, and nothing hostile', () => {
