@@ -1,6 +1,8 @@
 // What servers do to their clients, at run time, under load: each time what was acknowledged is in Redis afterwards, the
 // hosts agree, and nobody has read an older value after a newer one.
 import * as assert from 'node:assert/strict'
+import { mkdirSync, rmdirSync } from 'node:fs'
+import { join } from 'node:path'
 import type { CacheOptions } from '../../src'
 import { Names } from '../../src/l2/names'
 import { eventually } from '../helpers/redis/eventually'
@@ -19,7 +21,9 @@ interface Scene {
   name: string
 }
 
+/** The journal holds what a process writes during a fault, however fast the machine is. */
 const optionsFor = (server: RedisServer, more: CacheOptions = {}): CacheOptions => ({
+  l2: { journal: '256mb' },
   redis: `redis://:${server.options.password ?? ''}@127.0.0.1:${server.port}`.replace(':@', ''), ...more,
 })
 
@@ -155,6 +159,49 @@ suite('server faults', (test) => {
     assert.equal(await hosts[1]!.cache.get('there'), 'before', 'the other host reads it from Redis')
     await progress(load)
     await server.ask('CONFIG', 'SET', 'maxmemory', 0)
+  }))
+
+  /** Writes are refused from `begin` on; they wait, and reads go on. */
+  const refusing = (begin: (server: RedisServer) => Promise<void>, end: (server: RedisServer) => Promise<void>): Promise<void> =>
+    survives({}, async ({ server, hosts, load }) => {
+      await inRedis(hosts[0]!, 'there', 'before')
+      await begin(server)
+      await until('writes are held back', () => (hosts[0]!.cache.stats().detail['journal.pending_bytes'] ?? 0) > 0)
+      await assert.rejects(hosts[0]!.cache.set('through', 1, { writeMode: 'through' }), { code: 'ERR_CACHE_L2_TIMEOUT' })
+      assert.equal(await hosts[1]!.cache.get('there'), 'before', 'the other host reads it from Redis')
+      await progress(load)
+      await end(server)
+    })
+
+  test('a server that cannot save (MISCONF): writes wait until it can', () => refusing(
+    async (server) => {
+      // A directory that stands where the file should go.
+      mkdirSync(join(server.dir, 'dump.rdb'))
+      await server.ask('CONFIG', 'SET', 'save', '3600 1000000')
+      await server.ask('BGSAVE')
+      await until('it could not save', async () => (await server.info('rdb_last_bgsave_status')) === 'err')
+    },
+    async (server) => {
+      rmdirSync(join(server.dir, 'dump.rdb'))
+      await until('it has saved', () => server.ask('BGSAVE').then(async () => (await server.info('rdb_last_bgsave_status')) === 'ok', () => false))
+    },
+  ))
+
+  test('too few replicas (NOREPLICAS): writes wait until there are enough', () => refusing(
+    async (server) => void (await server.ask('CONFIG', 'SET', 'min-replicas-to-write', 1)),
+    async (server) => void (await server.ask('CONFIG', 'SET', 'min-replicas-to-write', 0)),
+  ))
+
+  test('a replica without its primary (MASTERDOWN): the hosts go on by themselves', () => survives({}, async ({ server, hosts, load }) => {
+    await inRedis(hosts[0]!, 'there', 'before')
+    assert.equal(await hosts[1]!.cache.get('there'), 'before')
+    await server.ask('CONFIG', 'SET', 'replica-serve-stale-data', 'no')
+    await server.ask('REPLICAOF', '127.0.0.1', 1)
+    await until('writes are held back', () => (hosts[0]!.cache.stats().detail['journal.pending_bytes'] ?? 0) > 0)
+    assert.equal(await hosts[1]!.cache.get('there'), 'before')
+    assert.equal(await hosts[1]!.cache.getOrSet(`missing:${performance.now()}`, () => 'loaded'), 'loaded')
+    await progress(load)
+    await server.ask('REPLICAOF', 'NO', 'ONE')
   }))
 
   test('a server that becomes a replica at run time refuses writes until it is a primary again', () => survives({}, async ({ server, hosts, load }) => {
