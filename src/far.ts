@@ -1,9 +1,8 @@
 /** What a cache with `redis` has beside its table: the journal, the reader, and a part in the host's coordination. */
-import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
-import { type CopiesPlace, copiesPlaceOf } from './copies'
-import { Coordination, type CoordinationEvent, type CoordinationSettings } from './coordination'
+import { copiesPlaceOf } from './copies'
+import { Coordination, type CoordinationSettings } from './coordination'
 import { CoordinationLog } from './coordination-log'
+import { type CoordinatorData, CoordinatorThread } from './coordinator-thread'
 import type { Journal } from './journal/contract'
 import { diskDirectoryOf } from './journal/disk-files'
 import { DiskLog } from './journal/disk-log'
@@ -24,15 +23,6 @@ import { GuardedReader } from './sync/guarded-reader'
 import { watchHearing } from './sync/hearing'
 import { type CacheError, misuse } from './words/errors'
 
-/** What the coordinator's thread is started with. */
-export interface CoordinatorData {
-  table: ReturnType<typeof tableOptionsOf>
-  journal: SharedJournalOptions
-  settings: CoordinationSettings
-  /** Where copies lie that its changes may make outdated. */
-  copies: CopiesPlace | undefined
-}
-
 export interface FarInfo {
   /** Where Redis is, without user and password. */
   host: string
@@ -46,8 +36,6 @@ export interface FarInfo {
   term: number
 }
 
-const CLOSE_THREAD_MS = 1_000
-
 export class Far {
   readonly tier: FarTier
   readonly writes: FarWrites
@@ -58,7 +46,7 @@ export class Far {
   readonly #options: ParsedOptions
   readonly #host: string
   readonly #log: CoordinationLog
-  #worker: Worker | undefined
+  #thread: CoordinatorThread | undefined
   #coordination: Coordination | undefined
   #claiming: NodeJS.Timeout | undefined
   readonly #watch: NodeJS.Timeout | undefined
@@ -110,7 +98,7 @@ export class Far {
     if (!isDrained) this.#log.warn({}, 'closed before all writes were in Redis; the rest stays in the journal')
     await this.#disk.close()
     await this.#coordination?.close()
-    await this.#endWorker()
+    await this.#thread?.end()
     await this.#reader.close()
     this.journal.close()
     closeTable()
@@ -127,37 +115,16 @@ export class Far {
       this.#coordination.start()
       return
     }
-    const workerData: CoordinatorData = { table: tableOptionsOf(this.#options), journal: journalOptionsOf(this.#options), settings, copies: copiesPlaceOf(this.#options) }
+    const data: CoordinatorData = { table: tableOptionsOf(this.#options), journal: journalOptionsOf(this.#options), settings, copies: copiesPlaceOf(this.#options) }
     const claim = (): void => {
       if (!this.journal.claimCoordinator()) return
       clearInterval(this.#claiming)
-      this.#startWorker(workerData)
+      this.#thread = new CoordinatorThread(this.#options.name, data, this.#log)
+      this.#thread.start()
     }
     // Whoever has the claim may close before this isolate does.
     this.#claiming = setInterval(claim, CLAIM_AGAIN_MS).unref()
     claim()
-  }
-
-  #startWorker(workerData: CoordinatorData): void {
-    this.#worker = new Worker(join(__dirname, '..', 'workers', 'coordinator.js'), {
-      workerData, name: `stratacache:${this.#options.name}`,
-      // A batch outlives a small young generation and would be copied out of it.
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MB },
-    })
-    this.#worker.on('message', (event: CoordinationEvent) => this.#log.hear(event))
-    this.#worker.on('error', (error) => this.#log.warn({ message: error.message }, 'the coordinator ended; another process may lead', 'error'))
-    this.#worker.unref()
-  }
-
-  async #endWorker(): Promise<void> {
-    const worker = this.#worker
-    if (worker === undefined) return
-    worker.ref()
-    worker.postMessage('close')
-    const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
-    const late = setTimeout(() => void worker.terminate(), CLOSE_THREAD_MS)
-    await ended
-    clearTimeout(late)
   }
 }
 
@@ -190,7 +157,6 @@ export function coordinationSettingsOf(options: ParsedOptions, far: FarConfig): 
 const ENVELOPE_BYTES = 64
 const DISK_FILE_BYTES = 8 * 1024 * 1024
 const WRITE_TIMEOUT_MS = 2_000
-const YOUNG_MB = 64
 const CLAIM_AGAIN_MS = 1_000
 const LOOK_AGAIN_MS = 5
 

@@ -2,7 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { watchCopies } from '../src/copies'
 import { Coordination } from '../src/coordination'
-import type { CoordinatorData } from '../src/far'
+import type { CoordinatorData } from '../src/coordinator-thread'
 import { openJournal } from '../src/journal/open'
 import { openShared } from '../src/l1/shared-table'
 

@@ -1,4 +1,5 @@
 // A process or thread of a host that calls everything there is, steadily, and watches its deadlines.
+import { existsSync } from 'node:fs'
 import { parentPort } from 'node:worker_threads'
 import { type Cache, type CacheInfo, type CacheOptions, createCache, type DeadLetter } from '../../../src'
 import { CallMix } from './call-mix'
@@ -45,6 +46,10 @@ const orders = {
   prepare: (): Promise<void> => CallMix.prepare(cache!),
   round: (order: Round): Promise<RoundResult> => round(cache!, order),
   close: (): Promise<void> => cache!.close(),
+  /** Its loop is busy until the file is there. */
+  block(path: string): void {
+    while (!existsSync(path)) continue
+  },
 }
 
 export type CallerOrders = typeof orders
