@@ -320,7 +320,13 @@ export class Leader {
 
   async #news(): Promise<void> {
     await this.#untilSignal()
-    if (this.#settings.batchDelayMs > 0) await this.#pause(this.#settings.batchDelayMs)
+    const endMs = performance.now() + this.#settings.batchDelayMs
+    // Who appends wakes a leader that sleeps, once: that a batch is full is looked for.
+    while (this.#isLeading && performance.now() < endMs && (this.#parts.journal.stats()['pending_bytes'] ?? 0) < this.#batchBytes) {
+      await this.#pause(Math.min(FULL_LOOK_MS, endMs - performance.now()))
+    }
+    // What was told meanwhile is drained now; the next write waits as long as this one.
+    this.#hasNews = false
   }
 
   #pause(ms: number): Promise<void> {
@@ -329,6 +335,8 @@ export class Leader {
 }
 
 const NO_FLOOR = -1
+/** Between two looks whether a batch is full before its delay is over. */
+const FULL_LOOK_MS = 5
 const OWN_CLEARS_MS = 1_000
 /** What is read once for each namespace of a batch. */
 class ByNamespace {

@@ -132,6 +132,40 @@ suite('leader', (test) => {
     }
   })
 
+  test('the wait for company ends when a batch is full, and when the leader stops', async () => {
+    const table = new ProcessL1({ memory: 1024 * 1024 })
+    const journal = new ProcessJournal({ bytes: 1024 * 1024 })
+    let sent = 0
+    const writer: FarWriter = {
+      write: async (batch) => {
+        sent += batch.length
+        return [{ partition: PARTITION, records: batch, results: batch.map(() => applied), epoch: 1, lastSeq: SEQ, replicas: 0 }]
+      },
+      missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+    }
+    const positions = () => ({ seqs: new Float64Array(257), epochs: new Float64Array(257), servers: new Float64Array(257) })
+    const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
+    const applier = new Applier(table, journal, { onReconnect: 'replay', onLink: () => {} })
+    const leader = new Leader({ table, journal, writer, feed, applier }, { batchRecords: 1_000, batchBytes: 10_000, batchDelayMs: 3_600_000, writeTimeoutMs: 1_000, replicas: 0 })
+    await elected(journal)
+    leader.start()
+    try {
+      append(journal, 1, write('first', 'value', { partition: PARTITION }))
+      for (let i = 2; i <= 12; i++) {
+        await new Promise((resolve) => setImmediate(resolve))
+        assert.equal(sent, 0)
+        append(journal, i, write(`k${i}`, 'v'.repeat(1_000), { partition: PARTITION }))
+      }
+      await until('the full batch is sent', () => sent >= 10)
+      const last = append(journal, 100, write('last', 'value', { partition: PARTITION }))
+      await leader.stop()
+      assert.ok(!journal.isSettled(last), 'it is left to the next leader')
+    } finally {
+      journal.close()
+      table.close()
+    }
+  })
+
   test('what is pending when the table is flushed reaches Redis, what is pending when it is cleared does not', async () => {
     for (const [change, expected] of [['flush', ['a', 'b', 'c']], ['clear', ['c']]] as const) {
       const table = new ProcessL1({ memory: 1024 * 1024 })
