@@ -137,9 +137,9 @@ export function farConfigOf({ name, redis, l2 }: ParsedOptions): FarConfig {
   return { connection, cache: name, maxValueBytes: l2.maxValueBytes + ENVELOPE_BYTES }
 }
 
-/** What whoever leads the host is given; plain data unless the connection is not. */
-export function coordinationSettingsOf(options: ParsedOptions, far: FarConfig): CoordinationSettings {
-  const { l2, onReconnect, durability } = options
+/** What whoever leads the host is given; plain data unless the connection is not. `replicas`: have to confirm every write of the host. */
+export function coordinationSettingsOf(options: ParsedOptions, far: FarConfig, replicas = 0): CoordinationSettings {
+  const { l2, onReconnect } = options
   return {
     far,
     heartbeatMs: l2.heartbeatMs,
@@ -148,7 +148,7 @@ export function coordinationSettingsOf(options: ParsedOptions, far: FarConfig): 
     diskDirectory: diskDirectoryFor(options),
     leader: {
       batchRecords: l2.batchRecords, batchBytes: l2.batchBytes, batchDelayMs: l2.batchDelayMs,
-      writeTimeoutMs: WRITE_TIMEOUT_MS, replicas: durability === 'replicated' ? 1 : 0,
+      writeTimeoutMs: WRITE_TIMEOUT_MS, replicas,
     },
   }
 }

@@ -57,6 +57,7 @@ class JournalHandle {
 // The mailbox: doubles by which a call takes and gives numbers.
 namespace journal_box {
 inline constexpr int kOp = 0, kCodec = 1, kCondition = 2, kPartition = 3, kTtl = 4, kGrace = 5, kExpected = 6, kSource = 7;
+inline constexpr int kWantsReplica = 4;  // added to the condition
 inline constexpr int kOut = 8;
 inline constexpr int kNumbers = 1024;
 inline constexpr int kRecordNumbers = 17;

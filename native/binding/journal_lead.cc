@@ -64,7 +64,7 @@ napi_value JournalDrain(napi_env env, napi_callback_info info) {
   size_t bytes = 0;
   for (uint32_t id : batch) bytes += BytesOf(leader->body(id));
   handle->numbers()[journal_box::kOut] = static_cast<double>(bytes);
-  handle->numbers()[journal_box::kOut + 1] = leader->is_resend() ? 1 : 0;
+  handle->numbers()[journal_box::kOut + 1] = (leader->is_resend() ? 1 : 0) | (leader->wants_replica() ? 2 : 0);
   return Number(env, static_cast<double>(batch.size()));
 }
 

@@ -43,6 +43,7 @@ void ReadNumbers(const double* in, JournalInput* out) {
   out->op = static_cast<JournalOp>(static_cast<int>(in[journal_box::kOp]) & 7);
   out->codec = static_cast<uint8_t>(in[journal_box::kCodec]);
   out->condition = static_cast<JournalCondition>(static_cast<int>(in[journal_box::kCondition]) & 3);
+  out->wishes = (static_cast<int>(in[journal_box::kCondition]) & journal_box::kWantsReplica) != 0 ? kWishReplica : 0;
   out->partition = static_cast<uint16_t>(std::min<uint64_t>(ToWord(in[journal_box::kPartition]), kPartitions - 1));
   out->expected = ToWord(in[journal_box::kExpected]);
   out->source_version = ToWord(in[journal_box::kSource]);

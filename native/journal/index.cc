@@ -94,6 +94,7 @@ void LaneIndex::Add(uint32_t lane, uint64_t position, const JournalRecord& r) {
   entry.op = static_cast<JournalOp>(r.op);
   entry.condition = static_cast<JournalCondition>(r.condition);
   entry.has_source = r.source_version != 0;
+  entry.wants_replica = (r.wishes & kWishReplica) != 0;
   entry.is_in_file = (r.codec & kCodecInFile) != 0;
   entry.value_bytes = r.value_bytes;
   entry.ns_bytes = r.ns_bytes;

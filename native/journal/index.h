@@ -36,6 +36,7 @@ struct IndexEntry {
   JournalOp op = JournalOp::kSet;
   JournalCondition condition = JournalCondition::kAlways;
   bool has_source = false;   // of the caller: conditional too
+  bool wants_replica = false;
   bool is_in_file = false;   // its value is
   bool is_done = false;      // settled, cancelled, damaged or a filler: nothing to send
   bool is_orphan = false;    // prepared or given up, and its owner is dead

@@ -134,7 +134,7 @@ Status LaneOwner::Begin(const JournalInput& input, uint32_t capacity, PendingRec
   StoreField(r.op, static_cast<uint8_t>(input.op));
   StoreField(r.codec, input.codec);
   StoreField(r.condition, static_cast<uint8_t>(input.condition));
-  StoreField(r.unused1, uint8_t{0});
+  StoreField(r.wishes, input.wishes);
   StoreField(r.partition, input.partition);
   StoreField(r.ns_bytes, static_cast<uint16_t>(input.ns.size()));
   StoreField(r.key_bytes, static_cast<uint16_t>(input.key.size()));

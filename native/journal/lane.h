@@ -15,6 +15,7 @@ struct JournalInput {
   JournalOp op = JournalOp::kSet;
   uint8_t codec = 0;
   JournalCondition condition = JournalCondition::kAlways;
+  uint8_t wishes = 0;
   uint16_t partition = 0;
   uint64_t soft_at = 0, hard_at = 0, expected = 0, source_version = 0;
   std::string_view ns, key;

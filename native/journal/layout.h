@@ -13,7 +13,7 @@
 
 namespace strata {
 
-inline constexpr uint32_t kJournalVersion = 3;
+inline constexpr uint32_t kJournalVersion = 4;
 inline constexpr uint64_t kJournalMagic = 0x31304c4e524a5453u;  // "STJRNL01"
 inline constexpr uint32_t kPartitions = 257;
 inline constexpr uint32_t kMaxLanes = 4096;
@@ -31,14 +31,15 @@ struct Mark {
 
 // ---- Record: 104-byte header, namespace, key, value; 8-byte aligned; never crosses the ring's end ------------------
 //
-//   0  u32 bytes         4  u32 state        8  op   9  codec  10  condition  11  unused
+//   0  u32 bytes         4  u32 state        8  op   9  codec  10  condition  11  wishes
 //  12  u16 partition    14  u16 ns bytes    16  u16 key bytes  18 unused      20  u32 value bytes
 //  24  u64 soft at      32  u64 hard at     40  u64 expected   48  u64 source version
 //  56  u64 key hash     64  u64 host version                   72  u64 op number
 //  80  u64 result version                   88  u32 ns epoch   92  u32 result
 //  96  u32 check        100 unused          104 namespace, key, value
 //
-// A codec with kCodecInFile says that the value lies in a file of its own, which the record's value names.
+// A codec with kCodecInFile says that the value lies in a file of its own, which the record's value names. Wishes:
+// kWishReplica, its owner waits until a replica has it.
 // Bytes 8 to 63 and the body never change once the record is published; `check` is a hash of them and the mark. A filler has only
 // bytes and state, and takes what is left before the ring's end.
 enum class RecordState : uint32_t {
@@ -65,11 +66,13 @@ enum class JournalResult : uint32_t {
   kDead = 5,        // refused for good; a dead letter tells why
   kSuperseded = 6,  // never sent: replaced, cleared or cancelled
 };
+// Added to a result: the primary has it, or what went in its place, and fewer replicas than were wanted.
+inline constexpr uint32_t kResultShort = 8;
 
 struct JournalRecord {
   uint32_t bytes;
   Atomic<uint32_t> state;
-  uint8_t op, codec, condition, unused1;
+  uint8_t op, codec, condition, wishes;
   uint16_t partition, ns_bytes, key_bytes, unused2;
   uint32_t value_bytes;
   uint64_t soft_at, hard_at;  // ms of the monotonic clock, 0 = never
@@ -82,6 +85,7 @@ struct JournalRecord {
 static_assert(sizeof(JournalRecord) == 104 && offsetof(JournalRecord, key_hash) == 56 &&
               offsetof(JournalRecord, host_version) == 64 && offsetof(JournalRecord, check) == 96);
 inline constexpr uint8_t kCodecInFile = 0x80;
+inline constexpr uint8_t kWishReplica = 1;
 inline constexpr size_t kCheckedFrom = offsetof(JournalRecord, op), kCheckedTo = offsetof(JournalRecord, host_version);
 
 // ---- Lane: one line its owner writes, one the leader writes ---------------------------------------------------------

@@ -31,6 +31,7 @@ const std::vector<uint32_t>& Leader::Drain(const DrainLimits& limits) {
     KILL_POINT(batch_chosen);
     Emit();
   }
+  wants_replica_ = std::any_of(members_.begin(), members_.end(), [this](uint32_t id) { return index_.entry(id).wants_replica; });
   is_answered_.assign(batch_.size(), 0);
   unanswered_ = static_cast<uint32_t>(batch_.size());
   journal_.Count(JournalCounter::batches);
@@ -171,7 +172,11 @@ bool Leader::Answer(uint32_t at, const BatchAnswer& answer) {
 bool Leader::Advance() {
   if (unanswered_ != 0 || !candidate_.IsLeading()) return false;
   for (auto [id, by] : superseded_) {
-    WriteAnswer(id, JournalResult::kSuperseded, by == kNoEntry ? 0 : index_.record(by).result_version.load(kRelaxed));
+    auto result = static_cast<uint32_t>(JournalResult::kSuperseded);
+    // By whom it was replaced under a former leader is not known, nor who has that one.
+    if (by == kNoEntry && index_.entry(id).wants_replica) result |= kResultShort;
+    if (by != kNoEntry) result |= index_.record(by).result.load(kRelaxed) & kResultShort;
+    WriteAnswer(id, static_cast<JournalResult>(result), by == kNoEntry ? 0 : index_.record(by).result_version.load(kRelaxed));
   }
   superseded_.clear();
   batch_.clear();

@@ -40,6 +40,8 @@ class Leader {
   const JournalRecord& record(uint32_t id) const { return index_.record(id); }
   RecordBody body(uint32_t id) const { return index_.body(id); }
   bool is_resend() const { return is_resend_; }
+  // One of the batch, or of those that it replaces.
+  bool wants_replica() const { return wants_replica_; }
 
   // The table's word on an orphan of the batch: its host version, or 0: it never took effect.
   bool Resolve(uint32_t batch_index, uint64_t host_version, uint32_t ns_epoch);
@@ -84,6 +86,7 @@ class Leader {
   uint32_t first_lane_ = 0;
   uint32_t stamp_ = 0;
   bool is_resend_ = false;
+  bool wants_replica_ = false;
 };
 
 }  // namespace strata

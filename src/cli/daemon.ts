@@ -52,7 +52,7 @@ async function run({ options, own, isOnCommandLine }: Asked): Promise<number> {
   const page = port === undefined ? undefined : await openPage(host, port)
   const place = copiesPlaceOf(options)
   const copies = place === undefined ? undefined : watchCopies(place, host.table)
-  const coordination = new Coordination(host.table, host.journal, coordinationSettingsOf(options, config), (event) => log.hear(event))
+  const coordination = new Coordination(host.table, host.journal, coordinationSettingsOf(options, config, options.durability === 'replicated' ? 1 : 0), (event) => log.hear(event))
   coordination.start()
   logger.info({ event: 'start', redis: hostOf(connection), region: host.table.path, ...(page === undefined ? {} : { page: page.url }) }, 'waits for the lead')
   // Also what keeps the process alive while it waits.

@@ -24,7 +24,7 @@ export const FLAGS = {
   'memory': { value: 'SIZE', isAmount: true, doc: "size of a region that is not there yet ('64mb')" },
   'averageEntryBytes': { value: 'SIZE', isAmount: true, doc: 'expected size of an entry; shapes a region that is not there yet (512)' },
   'disk': { value: 'PATH', doc: "directory of the copies on a disk, as the cache's processes have it" },
-  'durability': { value: 'WORD', doc: "'replicated': a replica confirms every write" },
+  'durability': { value: 'WORD', doc: "'replicated': a replica confirms every write of the host, whatever it was called with" },
   'singleFlight': { value: 'WORD', doc: "'fleet': hosts claim their loads in Redis ('host')" },
   'onReconnect': { value: 'WORD', doc: "'replay', 'revalidate', 'flush' or 'keep' ('replay')" },
   'l2.heartbeat': { value: 'TIME', isAmount: true, doc: "between two heartbeats through Redis ('500ms')" },

@@ -34,6 +34,8 @@ export interface JournalWrite {
   expected: number
   /** The caller's own version, 0 = none. A record that has one is conditional. */
   sourceVersion: number
+  /** Its caller waits until a replica has it. */
+  wantsReplica?: boolean
 }
 
 /** What became of a record. `dup`: answered under a former leader. `superseded`: not sent, a later record went in its place. */
@@ -43,6 +45,8 @@ export interface RecordResult {
   result: ResultName
   /** What Redis gave it, 0 if nothing. */
   version: number
+  /** Fewer replicas than were wanted have it, or what went in its place. */
+  isShort?: boolean
   /** Of `dead`: why, for people. */
   reason?: string
 }
@@ -52,6 +56,8 @@ export interface Settled {
   result: ResultName | 'unknown'
   /** What Redis gave it, or of 'superseded' what it gave the record in its place; 0 if nothing. */
   version: number
+  /** As of `RecordResult`. */
+  isShort?: boolean
 }
 
 export interface DrainedRecord {
@@ -87,6 +93,8 @@ export interface DrainedBatch {
   readonly records: readonly DrainedRecord[]
   /** These were sent by a former leader; whether they arrived is not known. They have their op numbers, in order. */
   readonly isResend: boolean
+  /** One of them, or of those that they replaced, wants a replica. */
+  readonly wantsReplica: boolean
 }
 
 export interface PendingWrite {

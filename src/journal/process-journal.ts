@@ -6,7 +6,7 @@ import {
   CLEAR, type DeadLetter, type DrainedBatch, type DrainedRecord, type FeedPositions, type Journal, type JournalWrite, type Mark, type PendingWrite, type RecordResult, type Settled,
 } from './contract'
 import { coalesced } from './process-batch'
-import { drained, inTheWayOf, newestOf, type ProcessRecord, versionInPlaceOf } from './process-record'
+import { drained, inTheWayOf, newestOf, type ProcessRecord, inPlaceOf } from './process-record'
 import { ProcessStatus } from './process-status'
 import { Waiters } from './waiters'
 import { DEFAULT_MAX_VALUE_BYTES, PARTITIONS, lifeLeft, monotonicMs, numberOf, settledOf } from './words'
@@ -83,7 +83,7 @@ export class ProcessJournal implements Journal {
     const mark = ++this.#lastMark
     this.#records.set(mark, {
       write, payload, mark, bytes: this.#wantedBytes, state: 'prepared', preparedMs: nowMs, hostVersion: 0, nsEpoch: 0, opNumber: 0,
-      softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + Math.max(0, write.life.graceMs), by: undefined, version: 0,
+      softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + Math.max(0, write.life.graceMs), by: undefined, version: 0, isShort: false,
     })
     this.#counters.prepared++
     return mark
@@ -195,7 +195,7 @@ export class ProcessJournal implements Journal {
     this.#batch = batch
     this.#counters.batches++
     this.#counters.drained += batch.length
-    return { records: batch.map(drained), isResend }
+    return { records: batch.map(drained), isResend, wantsReplica: this.#members.some(({ write }) => write.wantsReplica) }
   }
 
   /** No process dies here without its journal: there are no orphans. */
@@ -222,11 +222,14 @@ export class ProcessJournal implements Journal {
       if (answer === undefined || record === undefined || record.state !== 'committed') continue
       if (answer.result === 'dead') this.#bury(record, answer.reason ?? '')
       record.version = answer.version
-      this.#answer(record, settledOf(numberOf(answer.result), answer.version))
+      record.isShort = answer.isShort === true
+      this.#answer(record, settledOf(numberOf(answer), answer.version))
     }
     if (this.#batch.some(({ state }) => state !== 'done')) return false
     for (const record of this.#members) {
-      if (record.state === 'superseded') this.#answer(record, { result: 'superseded', version: versionInPlaceOf(record) })
+      if (record.state !== 'superseded') continue
+      const { version, isShort } = inPlaceOf(record)
+      this.#answer(record, settledOf(numberOf({ result: 'superseded', isShort }), version))
     }
     this.#members = []
     this.#batch = undefined

@@ -18,6 +18,8 @@ export interface ProcessRecord {
   by: ProcessRecord | undefined
   /** What Redis gave it. */
   version: number
+  /** Fewer replicas than were wanted have it. */
+  isShort: boolean
 }
 
 /** The newest committed record of the key. */
@@ -43,10 +45,10 @@ export function inTheWayOf(records: Iterable<ProcessRecord>, namespace: string, 
 }
 
 /** What replaced a record may have been replaced itself. */
-export function versionInPlaceOf(record: ProcessRecord): number {
+export function inPlaceOf(record: ProcessRecord): ProcessRecord {
   let last = record
   while (last.by !== undefined) last = last.by
-  return last.version
+  return last
 }
 
 export function drained({ write, payload, mark, hostVersion, nsEpoch, softAtMs, hardAtMs, opNumber }: ProcessRecord, index: number): DrainedRecord {

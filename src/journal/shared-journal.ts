@@ -32,6 +32,8 @@ export interface SharedJournalOptions {
 const OP = 0
 const CODEC = 1
 const CONDITION = 2
+// Added to it.
+const WANTS_REPLICA = 4
 const PARTITION = 3
 const TTL = 4
 const GRACE = 5
@@ -114,7 +116,7 @@ export class SharedJournal implements Journal {
     const box = this.#box
     box[OP] = write.op
     box[CODEC] = codec
-    box[CONDITION] = write.condition
+    box[CONDITION] = write.condition + (write.wantsReplica === true ? WANTS_REPLICA : 0)
     box[PARTITION] = write.partition
     box[TTL] = write.life.ttlMs
     box[GRACE] = write.life.graceMs
@@ -262,7 +264,7 @@ export class SharedJournal implements Journal {
       const answer = results[i]
       if (answer === undefined) continue
       answers[at++] = index
-      answers[at++] = numberOf(answer.result)
+      answers[at++] = numberOf(answer)
       answers[at++] = answer.version
       if (answer.result === 'dead') reasons.push(answer.reason ?? '')
     }
@@ -309,7 +311,8 @@ export class SharedJournal implements Journal {
   }
 
   #readBatch(count: number): DrainedBatch {
-    const isResend = this.#box[OUT + 1] === 1
+    const isResend = (this.#box[OUT + 1]! & 1) !== 0
+    const wantsReplica = (this.#box[OUT + 1]! & 2) !== 0
     const meta = new Float64Array(count * this.#native.recordNumbers)
     const body = Buffer.allocUnsafeSlow(this.#box[OUT]!)
     this.#native.fill(meta, body)
@@ -318,7 +321,7 @@ export class SharedJournal implements Journal {
       this.#hasFiles = true
       return this.#files.read(mark, payload!)
     })
-    return { records, isResend }
+    return { records, isResend, wantsReplica }
   }
 
   /** Files that nobody waits for the room of: the leader removes them. */

@@ -1,8 +1,9 @@
 /** Numbers of the journal's file and the words for them. */
-import type { BreakerLimits, LinkWord, ResultName, Settled } from './contract'
+import type { BreakerLimits, LinkWord, RecordResult, ResultName, Settled } from './contract'
 
-/** By number, from 1 (JournalResult in native/journal/layout.h). */
+/** By number, from 1, and what is added to it (JournalResult and kResultShort in native/journal/layout.h). */
 const RESULTS: readonly ResultName[] = ['stored', 'lost', 'older', 'dup', 'dead', 'superseded']
+const SHORT = 8
 export const LINKS: readonly LinkWord[] = ['never', 'connecting', 'connected', 'lost']
 export const BREAKER_WORDS = ['closed', 'open', 'probe'] as const
 export const BREAKER_DEFAULTS: BreakerLimits = { failures: 5, firstOpenMs: 500, maxOpenMs: 10_000 }
@@ -10,12 +11,13 @@ export const BREAKER_DEFAULTS: BreakerLimits = { failures: 5, firstOpenMs: 500, 
 export const PARTITIONS = 257
 export const DEFAULT_MAX_VALUE_BYTES = 64 * 1024 * 1024
 
-export function numberOf(result: ResultName): number {
-  return RESULTS.indexOf(result) + 1
+export function numberOf({ result, isShort = false }: Pick<RecordResult, 'result' | 'isShort'>): number {
+  return RESULTS.indexOf(result) + 1 + (isShort ? SHORT : 0)
 }
 
-export function settledOf(result: number, version: number): Settled {
-  return { result: RESULTS[result - 1] ?? 'unknown', version }
+export function settledOf(number: number, version: number): Settled {
+  const result = RESULTS[(number & ~SHORT) - 1] ?? 'unknown'
+  return (number & SHORT) === 0 ? { result, version } : { result, version, isShort: true }
 }
 
 /** The monotonic clock of the host, the same in all its processes. */

@@ -113,6 +113,9 @@ export interface FarReader {
 
 // ---- writing
 
+/** How long replicas are waited for after the primary has answered. */
+export const REPLICA_MS = 300
+
 /** 1 set, 2 delete, 3 touch, 4 expire, 5 clear (partition 256, `namespace` is cleared, no key; or a name that begins with '#'). */
 export type FarOp = 1 | 2 | 3 | 4 | 5
 

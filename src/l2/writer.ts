@@ -5,7 +5,7 @@
  * one it has seen as done. So a batch is sent only when the one before it is answered.
  */
 import type { EntryResult, FarConfig, FarWriter, PartitionOutcome, WriteOptions, WriteRecord } from './contract'
-import { PARTITIONS } from './contract'
+import { PARTITIONS, REPLICA_MS } from './contract'
 import { type Batch, buildBatch, type BatchSettings, readAnswer, weightOf } from './batch'
 import { ClockFloor } from './clock'
 import { denied, Failure, garbled, isUnnamedDenial, timeout } from './driver-errors'
@@ -40,7 +40,6 @@ const BLOCK_BYTES = 128 * 1024
 const BLOCKS = 4
 const REDIRECT_PAUSE_MS = 20
 /** Heartbeats use the same connection. */
-const MAX_WAIT_MS = 300
 const MAX_SCRIPT_LOADS = 3
 
 interface Job {
@@ -276,7 +275,7 @@ export class Writer implements FarWriter {
       if (!seen.has(link)) {
         seen.set(link, outcome.partition)
         // WAIT blocks the connection: it ends soon, and in time for its answer to arrive.
-        requests.set(outcome.partition, [['WAIT', replicas, Math.max(1, Math.min(MAX_WAIT_MS, Math.floor((deadlineMs - performance.now()) * 0.9)))]])
+        requests.set(outcome.partition, [['WAIT', replicas, Math.max(1, Math.min(REPLICA_MS, Math.floor((deadlineMs - performance.now()) * 0.9)))]])
       }
     }
     const answers = await this.#nodes.send(requests, deadlineMs)

@@ -216,7 +216,7 @@ export const OPTIONS = {
     levels: EVERY_WRITE,
     default: undefined as Durability | undefined,
     shownDefault: '`journal` behind, else `l2`',
-    doc: 'What an acknowledged write survives. `journal`: the death of every process. `disk`: also a reboot, it is in an append-only file and synchronised (see `l2.disk`). `l2`: the primary has it. `replicated`: a replica has it; to be given to `createCache`. Needs `redis`.',
+    doc: 'What an acknowledged write survives. `journal`: the death of every process. `disk`: also a reboot, it is in an append-only file and synchronised (see `l2.disk`). `l2`: the primary has it. `replicated`: a replica has it too. Needs `redis`.',
     parse: (given: Durability, name): Durability | undefined => parseOneOf<Durability>(given, name, ['journal', 'disk', 'l2', 'replicated']),
   }),
   /** Who may lead the host's traffic with Redis. Default 'auto'. */

@@ -19,7 +19,7 @@ import { FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
 import { nearLife } from './near-life'
 import { packedOf, unpackElsewhere } from './packing'
 import { isOfMark, markOf, versionOfEntry, versionOfMark } from './versions'
-import { needsRedis } from './write-terms'
+import { isReplicated, needsRedis } from './write-terms'
 
 export interface FarSettings {
   softTimeoutMs: number
@@ -199,7 +199,7 @@ export class FarTier implements Below {
     const { view, key, terms } = wish
     const mark = base === undefined || !Number.isFinite(base) ? 0 : this.#journal.prepare({
       op: SET, namespace: view.namespace, key, partition: this.#partitionOf(wish), codec: encoded.codec, payload: encoded.payload,
-      life: capped(terms.life, this.#settings.ttlMs), condition: FILL, expected: base, sourceVersion: wish.sourceVersion ?? 0,
+      life: capped(terms.life, this.#settings.ttlMs), condition: FILL, expected: base, sourceVersion: wish.sourceVersion ?? 0, wantsReplica: isReplicated(terms),
     })
     const fleet = mark > 0 ? { mark, doubt } : { version: 0, doubt }
     let hostVersion = 0

@@ -6,6 +6,7 @@
  */
 import type { DeadLetter, HostDisk, Journal, JournalWrite, Settled } from '../journal/contract'
 import type { Condition, Fleet, L1Entry, L1Table, L1View, Life, TagClear } from '../l1/table'
+import { REPLICA_MS } from '../l2/contract'
 import { bytesOf, Codec, EncodedValue } from '../wire/codec'
 import { readStamp, restamped } from '../wire/tags'
 import { CacheError } from '../words/errors'
@@ -19,7 +20,7 @@ import { packedValue, type PackTerms } from './packing'
 import { nameOfTagClear, tagClearOf } from './tag-words'
 import { isOfMark, markOf, versionOfEntry, versionOfMark } from './versions'
 import { viewAt } from './views'
-import { BLANK, conditionOf, CONTROL_PARTITION, expectedOf, isAwaited, needsRedis, type WriteTerms } from './write-terms'
+import { BLANK, conditionOf, CONTROL_PARTITION, expectedOf, isAwaited, isReplicated, needsRedis, type WriteTerms } from './write-terms'
 
 /** What the table made of a write. */
 interface Applied<T> {
@@ -80,14 +81,14 @@ export class FarWrites {
     const record: JournalWrite = {
       op: SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
       life: capped(life, this.#settings.ttlMs), condition: conditionOf(terms.condition), expected: expectedOf(terms.condition),
-      sourceVersion: terms.sourceVersion ?? 0,
+      sourceVersion: terms.sourceVersion ?? 0, wantsReplica: isReplicated(terms),
     }
     if (isConditional || terms.writeMode === 'around') {
       // The table must not show what Redis may refuse: it is read back on the next miss.
       return this.#write(view, record, () => {
         const { version } = view.remove(key)
         return { order: hostOrder(version, DELETE), result: 0 }
-      }, encoded, deadlineMs).then((accepted) => this.#confirmed(accepted, true))
+      }, encoded, deadlineMs).then((accepted) => this.#confirmed(accepted, terms, true))
     }
     const near = nearLife(life, terms)
     const put: Apply<number> = (fleet, before) => this.#put(view, key, encoded, near, undefined, fleet, before)
@@ -160,7 +161,7 @@ export class FarWrites {
   /** True if the host's table had a value. */
   delete(view: L1View, key: string, terms: WriteTerms): Promise<boolean> {
     checkKey(key)
-    const record = { ...BLANK, op: DELETE, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms) }
+    const record = { ...BLANK, op: DELETE, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), wantsReplica: isReplicated(terms) }
     return this.#write(view, record, () => this.#remove(view, key), undefined, this.#deadlineOf(terms)).then(async (accepted) => {
       if (isAwaited(terms)) await this.#acknowledged(view, record, accepted, terms)
       return accepted.result
@@ -176,10 +177,10 @@ export class FarWrites {
     const expected = isOfMark(version) ? await this.#answered(markOf(version), deadlineMs) : version
     if (version > 0 && expected === 0) return false
     const partition = this.#partitionOf(view, key, terms)
-    const record: JournalWrite = { ...BLANK, op: DELETE, namespace: view.namespace, key, partition, condition: expected > 0 ? IF_VERSION : IF_ABSENT, expected }
+    const record: JournalWrite = { ...BLANK, op: DELETE, namespace: view.namespace, key, partition, condition: expected > 0 ? IF_VERSION : IF_ABSENT, expected, wantsReplica: isReplicated(terms) }
     const takeHeld: Apply<boolean> = (_, before) => before ?? (view.take(key, held) ? { order: hostOrder(held, DELETE), result: true } : { order: undefined, result: false })
     const accepted = await this.#write(view, record, expected > 0 ? () => this.#remove(view, key) : takeHeld, undefined, deadlineMs)
-    return (await this.#confirmed(accepted, true)) > 0
+    return (await this.#confirmed(accepted, terms, true)) > 0
   }
 
   #remove(view: L1View, key: string): Applied<boolean> {
@@ -191,12 +192,12 @@ export class FarWrites {
   async clearTag(view: L1View, slot: number, kind: TagClear, terms: WriteTerms): Promise<void> {
     const { tags } = this.#table
     // The clock before it tells the leader whether the table has had it.
-    const record = { ...BLANK, op: CLEAR, namespace: nameOfTagClear(slot, kind), key: '', partition: CONTROL_PARTITION, expected: tags.clock() }
+    const record = { ...BLANK, op: CLEAR, namespace: nameOfTagClear(slot, kind), key: '', partition: CONTROL_PARTITION, expected: tags.clock(), wantsReplica: isReplicated(terms) }
     const accepted = await this.#write(view, record, () => {
       tags.clear(slot, kind)
       return { order: 0, result: undefined }
     }, undefined, this.#deadlineOf(terms))
-    if (isAwaited(terms)) await this.#confirmed(accepted)
+    if (isAwaited(terms)) await this.#confirmed(accepted, terms)
   }
 
   /**
@@ -218,7 +219,7 @@ export class FarWrites {
       const encoded = encodedAgain(view.namespace, { ...entry, value: stored })
       const record: JournalWrite = {
         op: SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
-        life: capped(life, this.#settings.ttlMs), ...this.#renewing(entry, overAny),
+        life: capped(life, this.#settings.ttlMs), wantsReplica: isReplicated(terms), ...this.#renewing(entry, overAny),
       }
       const condition: Condition = { if: 'version', version: entry.version }
       if (terms.durability === 'disk') encoded.detach()
@@ -244,13 +245,13 @@ export class FarWrites {
 
   /** Drops a namespace on this host at once, and on the others as soon as they hear of it. */
   async clear(view: L1View, terms: WriteTerms): Promise<void> {
-    const record = { ...BLANK, op: CLEAR, namespace: view.namespace, key: '', partition: CONTROL_PARTITION }
+    const record = { ...BLANK, op: CLEAR, namespace: view.namespace, key: '', partition: CONTROL_PARTITION, wantsReplica: isReplicated(terms) }
     const accepted = await this.#write(view, record, () => {
       view.clear()
       return { order: 0, result: undefined }
     }, undefined, this.#deadlineOf(terms))
     // A clear is not kept on the disk: it is safe when Redis has it.
-    if (isAwaited(terms)) await this.#confirmed(accepted)
+    if (isAwaited(terms)) await this.#confirmed(accepted, terms)
   }
 
   /** Waits until what this isolate has written so far is in Redis; false when the time is up first. */
@@ -372,7 +373,7 @@ export class FarWrites {
       await kept
       return versionOfMark(mark)
     }
-    const [version] = await Promise.all([this.#confirmed(accepted), kept])
+    const [version] = await Promise.all([this.#confirmed(accepted, terms), kept])
     return version
   }
 
@@ -393,10 +394,13 @@ export class FarWrites {
   }
 
   /** What Redis made of the record: a version, or 0 where a condition did not hold. */
-  async #confirmed({ mark, heir, deadlineMs }: Accepted<unknown>, isConditional = false): Promise<number> {
+  async #confirmed({ mark, heir, deadlineMs = performance.now() + this.#settings.hardTimeoutMs }: Accepted<unknown>, terms: WriteTerms, isConditional = false): Promise<number> {
     if (mark === 0) return 0
     const { hardTimeoutMs } = this.#settings
-    const settled = await this.#journal.settled(heir || mark, deadlineMs ?? performance.now() + hardTimeoutMs)
+    const settled = await this.#journal.settled(heir || mark, deadlineMs)
+    if (settled !== undefined && isReplicated(terms) && (settled.isShort === true || settled.result === 'unknown')) {
+      throw new CacheError('ERR_CACHE_L2_TIMEOUT', `a replica must confirm the write within ${REPLICA_MS} ms, none did. The primary has it.`)
+    }
     if (settled === undefined) {
       throw new CacheError('ERR_CACHE_L2_TIMEOUT', `Redis must confirm the write within ${hardTimeoutMs} ms, it did not. The write stays in the journal and is sent until there is an answer.`)
     }

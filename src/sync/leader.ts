@@ -22,7 +22,7 @@ export interface LeaderSettings {
   batchDelayMs: number
   /** How long one attempt at a batch may take. */
   writeTimeoutMs: number
-  /** Replicas that have to confirm a write. */
+  /** Replicas that have to confirm every write. Of others one is asked for, once, where a caller waits for it. */
   replicas: number
 }
 
@@ -144,8 +144,8 @@ export class Leader {
     }
     if (!batch.isResend && !journal.assign(live)) return this.#yield()
     // Clears first: what was written after them carries the epochs they bring.
-    await this.#send(clears, results, batch.isResend)
-    await this.#send(others, results, batch.isResend)
+    await this.#send(clears, results, batch)
+    await this.#send(others, results, batch)
     if (!journal.settle(batch, results)) return
     this.#review(others, results)
     this.counters.batches++
@@ -154,8 +154,9 @@ export class Leader {
   }
 
   /** Until every record is answered, or this leader stops. */
-  async #send(records: DrainedRecord[], results: (RecordResult | undefined)[], isResend: boolean): Promise<void> {
+  async #send(records: DrainedRecord[], results: (RecordResult | undefined)[], { isResend, wantsReplica }: DrainedBatch): Promise<void> {
     const { writer, feed } = this.#parts
+    const wanted = Math.max(this.#settings.replicas, wantsReplica ? 1 : 0)
     // Of what may have been executed: the last sequence before it was sent. What certainly was not is sent as if for the first time.
     const floors = new Float64Array(results.length).fill(NO_FLOOR)
     let todo = records
@@ -170,18 +171,18 @@ export class Leader {
       const seqs = isResend ? undefined : feed.positions().seqs
       if (this.#clearedSeq > 0 && todo.some(({ op, codec }) => codec === Codec.tagged || (this.#isEpochUntold && op !== CLEAR))) await this.#untilCleared()
       this.counters.attempts++
-      const outcomes = await writer.write(this.#toWrites(todo, floors), performance.now() + this.#settings.writeTimeoutMs, { replicas: this.#settings.replicas })
+      const outcomes = await writer.write(this.#toWrites(todo, floors), performance.now() + this.#settings.writeTimeoutMs, { replicas: wanted })
       isDenied = this.#denials.hear(outcomes) || isDenied
       for (const { records: writes, results: entries, replicas, lastSeq } of outcomes) {
         // Sent again, it is answered as before, and the replicas are waited for again.
-        const isShort = replicas < this.#settings.replicas && entries.some(({ state }) => state === 'applied')
+        const isHeld = replicas < this.#settings.replicas && entries.some(isStored)
         for (let i = 0; i < writes.length; i++) {
           const write = writes[i] as Write
           const { index, partition } = write.source
           if (write.op === CLEAR) this.#noteClear(write.namespace, entries[i]!, lastSeq)
-          const result = isShort ? undefined : this.#resultOf(entries[i]!)
-          if (result !== undefined) results[index] = result
-          else if ((isShort || entries[i]!.state === 'unknown') && seqs !== undefined && floors[index] === NO_FLOOR) floors[index] = seqs[partition]!
+          const result = isHeld ? undefined : this.#resultOf(entries[i]!)
+          if (result !== undefined) results[index] = replicas < wanted && isStored(entries[i]!) ? { ...result, isShort: true } : result
+          else if ((isHeld || entries[i]!.state === 'unknown') && seqs !== undefined && floors[index] === NO_FLOOR) floors[index] = seqs[partition]!
         }
       }
       const left = todo.filter(({ index }) => results[index] === undefined)
@@ -356,6 +357,10 @@ class ByNamespace {
     this.#last = namespace
     return (this.#lastValue = value)
   }
+}
+
+function isStored({ state }: EntryResult): boolean {
+  return state === 'applied' || state === 'dup'
 }
 
 /** Of the namespace alone, without those above it. */

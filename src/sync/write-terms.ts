@@ -23,6 +23,10 @@ export function needsRedis({ writeMode, durability }: Pick<WriteTerms, 'writeMod
   return writeMode !== 'behind' || durability === 'l2' || durability === 'replicated'
 }
 
+export function isReplicated({ durability }: Pick<WriteTerms, 'durability'>): boolean {
+  return durability === 'replicated'
+}
+
 export function isAwaited(terms: WriteTerms): boolean {
   return terms.durability === 'disk' || needsRedis(terms)
 }

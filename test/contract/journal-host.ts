@@ -36,6 +36,19 @@ export function journalHost(test: Test, withJournal: WithJournal): void {
       assert.equal(status.leaderPid, process.pid)
     }))
 
+  test('a batch tells that a replica is wanted, by a record that was replaced as well; so does its result that none has it', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      const first = append(journal, 1, write('k', 'one', { wantsReplica: true }))
+      const second = append(journal, 2, write('k', 'two'))
+      const batch = journal.drain({ records: 10, bytes: 1000 })!
+      assert.equal(batch.wantsReplica, true)
+      journal.assign(batch.records)
+      const answers = [first, second].map((mark) => journal.settled(mark, performance.now() + 20_000))
+      assert.equal(journal.settle(batch, batch.records.map(() => ({ result: 'stored', version: 7, isShort: true }))), true)
+      assert.deepEqual(await Promise.all(answers), [{ result: 'superseded', version: 7, isShort: true }, { result: 'stored', version: 7, isShort: true }])
+    }))
+
   test('positions of the feed are kept for the next leader', () =>
     withJournal(async (journal) => {
       const seqs = Float64Array.from({ length: 257 }, (_, i) => i * 1000)
