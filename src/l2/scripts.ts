@@ -18,7 +18,7 @@
  *           end   of the hard life, or '': none
  *   reply { epoch, last sequence, marks, told, seconds, microseconds, clear epochs, last error }
  *         marks: a letter per entry, '' = all 'a'. a applied, l lost, o older, d duplicate, e failed, n left
- *                alone: the first of them, or what comes before it in time, was denied to the user
+ *                alone, because it or one before it was denied to the user
  *         told:  what the state said of this origin, where there are duplicates:
  *                "<last op> <count> <last sequence> <salt> <seconds> <marks>" of its last batch
  *

@@ -180,8 +180,7 @@ export class Writer implements FarWriter {
     if (!(answer instanceof Failure)) {
       const denial = this.#accept(one, answer, times)
       if (denial !== undefined) this.#fail(one, isUnnamedDenial(denial) ? await this.#name(denial, deadlineMs) : denial)
-    }
-    else if (answer.reply === 'NOSCRIPT' && one.job.scriptLoads++ < MAX_SCRIPT_LOADS) return 'load'
+    } else if (answer.reply === 'NOSCRIPT' && one.job.scriptLoads++ < MAX_SCRIPT_LOADS) return 'load'
     else if (isRedirected(answer) && performance.now() + REDIRECT_PAUSE_MS < deadlineMs) return 'pause'
     else this.#fail(one, answer.reply === 'NOSCRIPT' ? this.#loadFailure ?? answer : answer)
     return undefined
