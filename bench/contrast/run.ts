@@ -67,7 +67,9 @@ function pageOf(contenders: readonly string[], rows: readonly { title: string; c
   return [
     '# Contrast', '',
     'Written by `npm run contrast`: the same scripts (`bench/contrast/scenarios.ts`, `processes.ts`) put to every cache, each as its',
-    'documentation says, with its defaults, in memory and without a server. ✓ behaves; ✗ with what it did instead; – not tried: it has nothing of the kind, or another way to it that this script does not use (cacheable and async-cache-dedupe have tags and references of their own, layered-loader groups).', '',
+    'documentation says, with its defaults, in memory and without a server. ✓ behaves; ✗ with what it did instead; – it has nothing of',
+    'the kind: no set, no value that stands in for a failing source (async-cache-dedupe has `stale`, in whole seconds), no timeout of a',
+    'load. Tags are references in async-cache-dedupe and groups, one an entry, in layered-loader; cacheable takes them with `set` alone.', '',
     `Node ${process.versions.node}. ${contenders.slice(1).map((name) => `${name} ${versionOf(name)}`).join(', ')}.`, '',
     `| | ${contenders.join(' | ')} |`,
     `|---|${contenders.map(() => '---|').join('')}`,
