@@ -6,7 +6,7 @@ const line = (envelope: string): string => `+1700000000.123456 [0 lua] "SET" "sc
 
 suite('the writes that MONITOR tells of', (test) => {
   test('the value is told by its own tag, whatever the bytes before it look like', () => {
-    const write = { namespace: 'some', key: 'key5' }
+    const write = { atS: 1_700_000_000.123456, namespace: 'some', key: 'key5' }
     const header = 'SC\\x01\\x02\\x00\\x00\\x00#kV#\\xd9\\x00'
     assert.deepEqual(writeOf(line(`${header}some|key5#A1.479#and more`)), { ...write, value: '#A1.479#' })
     assert.deepEqual(writeOf(line(`${header}some|key5`)), write)
