@@ -39,11 +39,13 @@ interface Kind {
   isShared: boolean
 }
 
-/** Just enough that next to nothing is evicted: room that is left over would count with its index. */
+/** In bytes: just enough that next to nothing is evicted. Room that is left over would count with its index. */
 const ROOM = { factor: 0.95 }
+/** In entries: nothing is evicted. */
+const ROOM_FOR_ALL = { factor: 1.05 }
 
-const own = (open: OpenSubject<Subject>): Kind => ({ open: (data, conditions) => open(data, conditions, ROOM), isShared: false })
-const shared = (open: OpenSubject<Subject>): Kind => ({ ...own(open), isShared: true })
+const own = (open: OpenSubject<Subject>): Kind => ({ open: (data, conditions) => open(data, conditions, ROOM_FOR_ALL), isShared: false })
+const shared = (open: OpenSubject<Subject>): Kind => ({ open: (data, conditions) => open(data, conditions, ROOM), isShared: true })
 
 export const HOLDERS: Record<string, Kind> = {
   SharedTable: { open: openAccounted, isShared: true },
