@@ -94,7 +94,8 @@ export interface ClaimOwner {
   token: string
 }
 
-export type ClaimResult = { state: 'won' } | { state: 'taken'; leftMs: number } | FarFailure
+/** `isUnasked`: Redis was not asked. */
+export type ClaimResult = { state: 'won' } | { state: 'taken'; leftMs: number } | (FarFailure & { isUnasked?: boolean })
 
 export interface FarReader {
   /** All reads of one tick share one round trip per node. */

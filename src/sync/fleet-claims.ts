@@ -38,7 +38,8 @@ export class Claimer implements FleetClaims {
     const owner = { host: this.#journal.hostId, token: `${process.pid}.${lease}.${++this.#count}` }
     const result = await this.#reader.claim(key, owner, ms, wish.startMs + this.#waitMs)
     // Whoever got no answer may have it all the same.
-    if (result.state !== 'taken') this.#heldByLease.set(lease, { key, owner, endMs: performance.now() + ms })
+    const isHeld = result.state === 'won' || (result.state === 'failed' && result.isUnasked !== true)
+    if (isHeld) this.#heldByLease.set(lease, { key, owner, endMs: performance.now() + ms })
     return result.state === 'failed' ? { state: 'alone' } : result
   }
 

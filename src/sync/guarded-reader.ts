@@ -92,4 +92,4 @@ function isDenied({ code }: CacheError): boolean {
   return code === 'ERR_CACHE_L2_DENIED'
 }
 
-const OPEN: FarFailure = { state: 'failed', error: new CacheError('ERR_CACHE_L2_UNAVAILABLE', 'Redis does not answer; the next attempt is not due yet') }
+const OPEN: FarFailure & { isUnasked: true } = { isUnasked: true, state: 'failed', error: new CacheError('ERR_CACHE_L2_UNAVAILABLE', 'Redis does not answer; the next attempt is not due yet') }
