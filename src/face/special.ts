@@ -110,10 +110,10 @@ export class SpecialReads {
     const startMs = performance.now()
     await this.#written(key)
     let tier: FoundEntry['tier'] | undefined
-    const isKnown = !way.isFresh || (await this.#isCurrent(key, way)) !== 'unknown'
+    const isKnown = !way.isFresh || (await this.#isCurrent(key, way, startMs)) !== 'unknown'
     let entry = skips.l1 || !isKnown ? undefined : this.#view.entry(key)
     if (this.#hasBelow(skips) && !skips.l1 && isKnown && (entry === undefined || entry.isStale)) {
-      await this.#below(key, way, (from) => (tier = from))
+      await this.#below(key, way, (from) => (tier = from), startMs)
       entry = this.#view.entry(key)
     }
     const found = far === undefined ? entry : await far.tier.entry({ view: this.#view, key, terms, startMs }, entry)
@@ -253,9 +253,10 @@ export class SpecialReads {
       return factory(context)
     }
     const value = await this.#load(key, loader, way, state === 'unknown', startMs)
+    if (hasLoaded || state === 'unknown' || value === undefined || way.skips.l1) return value
     // What this call has not loaded may be of a load that began before it.
-    const isOver = hasLoaded || state === 'unknown' || value === undefined || way.skips.l1 || (await this.#isCurrent(key, way)) !== 'gone'
-    return isOver ? value : this.#load(key, factory, way)
+    const after = await this.#isCurrent(key, way, startMs)
+    return after === 'current' ? value : this.#load(key, factory, way, after === 'unknown', startMs)
   }
 
   /** How the table's entry stands to what Redis has: if it is older, it is gone then; 'unknown' where Redis does not say. */

@@ -9,6 +9,7 @@ import type { L1Table, L1View } from '../l1/table'
 import type { Change, DoubtReason, FeedListener, LinkState } from '../l2/contract'
 import type { CacheError } from '../words/errors'
 import { isTagClear, tagClearOf } from './tag-words'
+import { isKnownFrom } from './versions'
 import { viewAt } from './views'
 
 export interface ApplierOptions {
@@ -51,7 +52,9 @@ export class Applier implements FeedListener {
     this.#options.onVersion?.(namespace, key, version)
     this.counters.invalidations++
     const view = viewAt(this.#table, namespace)
-    if (view.invalidate(key, version, this.#isSettled) === 'removed') this.counters.removed++
+    // A write of ours that Redis has executed later may be answered sooner than this is heard.
+    const isOlder = (mark: number): boolean => this.#journal.isSettled(mark) && !isKnownFrom(this.#journal, mark, version)
+    if (view.invalidate(key, version, isOlder) === 'removed') this.counters.removed++
     if (this.#journal.pending(namespace, key) === undefined) return
     const id = `${namespace}|${key}`
     const before = this.#deferred.get(id)

@@ -18,7 +18,7 @@ import { Claimer } from './fleet-claims'
 import { FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
 import { nearLife } from './near-life'
 import { packedOf, unpackElsewhere } from './packing'
-import { isOfMark, markOf, versionOfEntry, versionOfMark } from './versions'
+import { isKnownFrom, isOfMark, markOf, versionOfEntry, versionOfMark } from './versions'
 import { isReplicated, needsRedis } from './write-terms'
 
 export interface FarSettings {
@@ -341,21 +341,15 @@ export class FarTier implements Below {
     // What Redis gave the write that the table shows may be forgotten: where Redis has the same value, loads end and the entry stays.
     if (result.state === 'hit' && unlessClosed(() => this.#showsSame(wish, view.entry(key, { quiet: true, doubtful: true }), result)) === true) {
       unlessClosed(() => view.expire(key))
-    } else if (version > 0) unlessClosed(() => view.invalidate(key, version, (mark) => this.#journal.isSettled(mark) && !this.#isFrom(mark, version)))
+    } else if (version > 0) unlessClosed(() => view.invalidate(key, version, (mark) => this.#journal.isSettled(mark) && !isKnownFrom(this.#journal, mark, version)))
   }
 
   #showsSame({ view, terms }: Wish, held: L1Entry | undefined, { codec, payload, version }: FarHit): boolean {
     const mark = held?.fleet?.mark ?? 0
-    if (mark === 0 || !this.#journal.isSettled(mark) || this.#isFrom(mark, version)) return false
+    if (mark === 0 || !this.#journal.isSettled(mark) || isKnownFrom(this.#journal, mark, version)) return false
     const own = encodedAgain(view.namespace, { ...held!, value: EncodedValue.by(terms.codec, held!.value) })
     const bare = this.#table.unreadable.read(() => bareBytes(codec, payload))
     return bare !== undefined && bareBytes(own.codec, bytesOf(own.codec, own.payload)).equals(bare)
-  }
-
-  /** Redis is known to have given the write at least that version. */
-  #isFrom(mark: number, version: number): boolean {
-    const answer = this.#journal.answerOf(mark)
-    return answer?.result === 'stored' && answer.version >= version
   }
 
   /** Undefined for what cannot be read here. */

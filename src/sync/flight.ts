@@ -80,6 +80,7 @@ export class Flight {
   readonly #onStale: (() => void)[] = []
   /** What the loader has taken of the call's time; the rest is waited for Redis. */
   #loadMs = 0
+  #isLoading = false
 
   constructor(tools: LoadTools, call: TimedCall, grant: Grant, isRefresh = false) {
     this.call = call
@@ -96,6 +97,11 @@ export class Flight {
   /** As of when its result holds, by the clears of tags. */
   get tagClock(): number {
     return this.#grant.tagClock
+  }
+
+  /** Its loader runs: nobody waits for Redis. */
+  get isLoading(): boolean {
+    return this.#isLoading
   }
 
   /** A tag of the result was cleared since its load began: it is none for who came after that. */
@@ -159,7 +165,9 @@ export class Flight {
       const setOptions = (options: object): void => void (this.#own = this.call.withOptions?.(this.#own, options) ?? this.#own)
       const about = { key, attempt: this.#grant.failures + 1, setOptions }
       const { context, said } = openContext(about, () => this.#reason(), () => this.#before(), () => this.#deadline.signal)
+      this.#isLoading = true
       const made = await runTold(this.#tools.listening, this.call, loader, context)
+      this.#isLoading = false
       const loadMs = (this.#loadMs = performance.now() - startMs)
       this.#tools.table.recordLoad(loadMs)
       const value = terms.admission === undefined ? made : await terms.admission.given(made, key)

@@ -23,6 +23,8 @@ import type { Ahead } from './refresh'
 import { type Listening, NOBODY } from './told'
 import { Turns } from './turns'
 
+/** Who has waited for Redis no longer than that has all its time yet. */
+const BEGUN_JUST_NOW_MS = 10
 /** The load's own deadline comes before that of its caller, who can then try again at once. */
 const LOAD_FIRST_MS = 5
 
@@ -31,6 +33,8 @@ export class Flights {
   readonly #flightByLease = new Map<LeaseToken, Flight>()
   /** What all callers of this isolate who found a lease taken wait for. */
   readonly #followerByLease = new Map<LeaseToken, { outcome: Promise<unknown>; tagClock: number }>()
+  /** Runs for those who may not wait for that lease any longer. */
+  readonly #besideByLease = new Map<LeaseToken, { outcome: Promise<unknown>; beganMs: number; tagClock: number }>()
   readonly #waiters: LeaseWaiters
   /** Turns of the host, which end with this as leases do. */
   readonly turns: Turns
@@ -135,7 +139,7 @@ export class Flights {
         if (acquired.state === 'granted') return await this.#own(wish, acquired).promise
         if (acquired.state !== 'busy' || waiter?.isOverdue === true) return await this.#below?.peek(wish)
         // Few reads find the lease taken. After the entry it is asked for once more: it may have ended in between.
-        if (waiter === undefined) waiter = this.#waiters.enter(patienceMs)
+        if (waiter === undefined) waiter = this.#waiters.enter(Math.min(patienceMs, this.#leftMs(wish)))
         else await waiter.nextChance()
       }
     } finally {
@@ -204,6 +208,23 @@ export class Flights {
     return found !== undefined || call.loader === undefined ? found : runAlone(call, call.loader, this.#tools.listening)
   }
 
+  /** A run that all of this isolate share who have waited for Redis as long as they may, and find the lease taken by who may yet. */
+  #beside(call: TimedCall, lease: LeaseToken): Promise<unknown> {
+    const tagClock = this.tagClock()
+    const there = this.#besideByLease.get(lease)
+    if (there !== undefined && there.beganMs >= call.startMs && there.tagClock === tagClock) return there.outcome
+    const run = { outcome: this.#alone(call), beganMs: performance.now(), tagClock }
+    this.#besideByLease.set(lease, run)
+    const forget = (): void => void (this.#besideByLease.get(lease) === run && this.#besideByLease.delete(lease))
+    run.outcome.then(forget, forget)
+    return run.outcome
+  }
+
+  /** What is left of the time in which the call may wait because of the tiers below. */
+  #leftMs(call: TimedCall): number {
+    return (this.#below?.deadlineOf(call) ?? Number.POSITIVE_INFINITY) - performance.now()
+  }
+
   #staleOf(call: TimedCall, stale: { value: unknown }): unknown {
     return this.#told(call, stale).value
   }
@@ -250,6 +271,8 @@ export class Flights {
     // A forced caller wants a load that began after its call: the end of the first flight is only
     // the moment to ask again, the result of any later one will do.
     let force = terms.forceFresh
+    // The first flight has begun before a call that begins now: it waits for the tiers below no longer than the call may.
+    const isJustBegun = performance.now() - call.startMs <= BEGUN_JUST_NOW_MS
     try {
       for (;;) {
         // Before it is asked for, and the answer heeded first: who was late itself may still find the lease ended. At its
@@ -265,8 +288,9 @@ export class Flights {
         if (isOverdue) break
         if (acquired.lease !== lease) force = false
         lease = acquired.lease
-        const giveUpMs = lease === first ? Number.POSITIVE_INFINITY : this.#below?.deadlineOf(call) ?? Number.POSITIVE_INFINITY
-        if (performance.now() >= giveUpMs) return await this.#alone(call)
+        const isAwaited = lease === first && (isJustBegun || this.#flightByLease.get(lease)?.isLoading === true)
+        const giveUpMs = isAwaited ? Number.POSITIVE_INFINITY : performance.now() + this.#leftMs(call)
+        if (performance.now() >= giveUpMs) return await this.#beside(call, lease)
         const flight = force ? undefined : this.#flightByLease.get(lease)
         const untilMs = Math.min(flight?.leaseEndMs ?? 0, giveUpMs)
         if (performance.now() >= untilMs || flight === undefined) await waiter.nextChance(giveUpMs)

@@ -30,3 +30,9 @@ export function versionOfEntry(journal: Journal, { fleet }: Pick<L1Entry, 'fleet
   if (answer === undefined) return versionOfMark(fleet.mark)
   return answer.result === 'stored' && answer.version > 0 ? answer.version : undefined
 }
+
+/** Whether Redis is known to have given the write at least that version; false also where that is forgotten. */
+export function isKnownFrom(journal: Journal, mark: Mark, version: number): boolean {
+  const answer = journal.answerOf(mark)
+  return answer?.result === 'stored' && answer.version >= version
+}

@@ -19,7 +19,8 @@ interface Scene {
 suite('histories of hosts on a Cluster', (test) => {
   let cluster: RedisCluster
   test.before(async () => {
-    cluster = await RedisCluster.start()
+    // On a busy machine a node may seem dead: nobody takes over but as the test says.
+    cluster = await RedisCluster.start({ config: { 'cluster-replica-no-failover': 'yes' } })
   })
   test.after(() => cluster.remove())
 
@@ -35,6 +36,8 @@ suite('histories of hosts on a Cluster', (test) => {
         const changing = (async () => {
           for (; !isOver; changes++) await change(slots)
         })()
+        // A failure is reported where it is awaited.
+        changing.catch(() => {})
         const history = await played(hosts, { ms: times(8_000), modes, writes: 200, deletes: 30, clears: 0 })
         isOver = true
         await changing

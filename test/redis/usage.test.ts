@@ -3,6 +3,8 @@ import * as assert from 'node:assert/strict'
 import type { Cache, CacheOptions, StandardSchema } from '../../src'
 import { FIRST_PENDING_VERSION } from '../../src/sync/versions'
 import { untilRead, withHosts } from '../helpers/redis-host'
+import { withProxy } from '../helpers/redis/proxy'
+import { withRedis } from '../helpers/redis/server'
 import { RedisOnce } from '../helpers/redis-once'
 import { suite } from '../helpers/suite'
 import { until } from '../helpers/until'
@@ -121,6 +123,20 @@ suite('usage with Redis', (test) => {
       await own.stop()
     }
   })
+
+  test('fresh does not wait for Redis once for itself and once more for others', () => withRedis({}, (own) => withProxy(own, (proxy) =>
+    withHosts(`redis://127.0.0.1:${proxy.port}`, 1, async ([here]) => {
+      const cache = here!.open({ jitter: 0, l2: { softTimeout: '1s', hardTimeout: '1s' } })
+      await cache.ready()
+      await cache.set('k', 1, { writeMode: 'through', ttl: 400 })
+      proxy.stall('down')
+      const order: string[] = []
+      const fresh = cache.getOrSet('k', () => 'source', { consistency: 'fresh' }).then((value) => void order.push(`fresh ${value}`))
+      await until('the value has ended', async () => cache.peek('k') === undefined)
+      const later = cache.getOrSet('k', () => 'source').then(() => void order.push('later'))
+      await Promise.all([fresh, later])
+      assert.deepEqual(order, ['fresh source', 'later'])
+    }))))
 
   test('without l2 Redis is neither asked nor filled', () =>
     withDeaf(async (cache, deaf) => {
