@@ -41,7 +41,7 @@ suite('histories of hosts on a Cluster', (test) => {
         const history = await played(hosts, { ms: times(8_000), modes, writes: 200, deletes: 30, clears: 0 })
         isOver = true
         await changing
-        await agreed(hosts)
+        history.push(await agreed(hosts))
         for (const { node, recorder } of recorders) await recorder.settled(node)
         console.log(`${judge(history, inOrder(recorders.map(({ recorder }) => recorder)))}, ${changes} changes`)
       })

@@ -38,7 +38,7 @@ suite('histories of several hosts', (test) => {
           const history = await played(hosts, { ms, modes, writes, deletes, clears })
           isOver = true
           const faults = await troubles
-          await agreed(hosts, clears > 0)
+          history.push(await agreed(hosts, clears > 0))
           await recorder.settled(server)
           console.log(judge(history, recorder.writes, stalenessMs))
           if (faults !== undefined) console.log(`faults: ${Object.entries(faults).map(([kind, times]) => `${times} ${kind}`).join(', ')}`)

@@ -20,7 +20,7 @@ suite('applier', (test) => {
         await elected(journal)
         assert.equal(settleAll(journal, drained(journal), ANSWER), true)
         assert.equal(journal.answerOf(mark)?.version, ANSWER)
-        applier.onChange({ partition: 7, kind: 'set', namespace: '', key: 'k', version, origin: 'f00' })
+        applier.onChange({ partition: 7, kind: 1, namespace: '', key: 'k', version, origin: 'f00' })
         assert.equal(table.root.get('k'), expected)
       } finally {
         journal.close()

@@ -1,7 +1,7 @@
 /** Several hosts that read and write the same few keys, for histories to judge. */
 import { seed } from '../seed'
 import { converged } from './converged'
-import type { Operation } from './history'
+import { nowNs, type Operation } from './history'
 import type { Play } from './host-player'
 import type { Host } from './hosts'
 
@@ -21,11 +21,19 @@ export async function played(hosts: readonly Host[], { clears, ...scene }: Scene
   return histories.flat()
 }
 
-/** All hosts show the same, after a last write: else a clear may be the last of all, and nothing be left to agree on. */
-export async function agreed(hosts: readonly Host[], hasClears = false): Promise<void> {
+/**
+ * All hosts show the same, after a last write, which is given: else a clear may be the last of all, and nothing be left to
+ * agree on.
+ */
+export async function agreed(hosts: readonly Host[], hasClears = false): Promise<Operation> {
   const namespace = hasClears ? NAMESPACE : undefined
-  await hosts[0]!.processes[0]!.ask('call', 'set', [KEYS[0], 'after all'], namespace)
+  const [host] = hosts
+  const [process] = host!.processes
+  const last = { process: process!.name, host: host!.name, key: KEYS[0]!, op: 'write', version: 0, value: '#after.1#', result: 'done', startNs: nowNs() } as const
+  await process!.ask('call', 'set', [last.key, last.value], namespace)
+  const endNs = nowNs()
   await converged(hosts, KEYS, namespace)
+  return { ...last, endNs }
 }
 
 /** Which keys are played with. */
