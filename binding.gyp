@@ -16,7 +16,7 @@
     ],
     'native_test_sources': [
       'test/native/main.cc', 'test/native/fixture.cc', 'test/native/region_files.cc', 'test/native/workload.cc',
-      'test/native/workload_shared.cc', 'test/native/table_test.cc', 'test/native/hash_test.cc',
+      'test/native/workload_shared.cc', 'test/native/table_test.cc', 'test/native/compaction_test.cc', 'test/native/hash_test.cc',
       'test/native/core_test.cc', 'test/native/fleet_test.cc', 'test/native/namespace_test.cc', 'test/native/tags_test.cc', 'test/native/quota_test.cc', 'test/native/region_test.cc',
       'test/native/space_test.cc', 'test/native/service_test.cc', 'test/native/fuzz_test.cc',
       'test/native/model_test.cc', 'test/native/stress_test.cc',

@@ -87,9 +87,11 @@ bool Table::ReclaimOne(ThreadContext& t) {
   // Everything is active: this thread's own segments are the last that can be had.
   bool sealed = false;
   for (Queue queue : {Queue::kSmall, Queue::kMain, Queue::kLease}) {
-    if (t.active[static_cast<int>(queue)].used == 0) continue;
-    SealActive(t, queue);
-    sealed = true;
+    for (int of_two = 0; of_two < 2; of_two++, t.SwapKept(queue)) {
+      if (t.active[static_cast<int>(queue)].used == 0) continue;
+      SealActive(t, queue);
+      sealed = true;
+    }
   }
   return sealed && ChooseVictim(t, &victim) && ReclaimSegment(t, victim);
 }
@@ -111,6 +113,7 @@ bool Table::ReclaimSegment(ThreadContext& t, const Victim& victim) {
     if (!kept) FreeSegment(victim.segment, mine);
     return true;
   }
+  if (victim.keep_all) t.SwapKept(victim.word.queue());
   uint32_t copied = 0, records = 0;
   // Some records ahead, so that the misses on their buckets overlap.
   Walked batch[kWalkAhead];
@@ -132,6 +135,7 @@ bool Table::ReclaimSegment(ThreadContext& t, const Victim& victim) {
     }
   }
   NoteSegmentRecords(records);
+  if (victim.keep_all) t.SwapKept(victim.word.queue());
   t.is_reclaiming = false;
   FreeSegment(victim.segment, mine);
   return true;
@@ -201,6 +205,7 @@ void Table::ReclaimRecord(ThreadContext& t, const Walked& walked, const Victim& 
       return;
     }
     *copied += bytes;
+    if (victim.keep_all) t.active[static_cast<int>(to)].age += uint64_t{bytes} * segments_[victim.segment].seal_sequence.load(kRelaxed);
     t.Count(Counter::copies);
     if (is_value && !victim.keep_all) {
       SetFrequency(bucket, outcome.decision.slot, queue == Queue::kSmall ? 0 : frequency - 1);

@@ -55,8 +55,9 @@ void Table::FreeSegment(uint32_t segment, SegmentWord mine) {
   }
 }
 
-void Table::SealSegment(uint32_t segment, SegmentWord now, Queue queue) {
-  segments_[segment].seal_sequence.store(region_->header().seal_sequence.fetch_add(1, kRelaxed) + 1, kRelaxed);
+void Table::SealSegment(uint32_t segment, SegmentWord now, Queue queue, uint64_t place) {
+  if (place == 0) place = region_->header().seal_sequence.fetch_add(1, kRelaxed) + 1;
+  segments_[segment].seal_sequence.store(place, kRelaxed);
   SegmentWord sealed = SegmentWord::Make(SegmentState::kSealed, queue, now.thread(), now.incarnation());
   // SYNC(segment-state): release. Records and their count are complete for whoever reclaims it.
   segments_[segment].state.compare_exchange_strong(now.raw, sealed.raw, kAcqRel, kRelaxed);
@@ -71,7 +72,7 @@ void Table::SealActive(ThreadContext& t, Queue queue) {
   if (active.used == 0) {
     FreeSegment(active.segment, word);
   } else {
-    SealSegment(active.segment, word, queue);
+    SealSegment(active.segment, word, queue, active.age / active.used);
   }
   active = {};
 }

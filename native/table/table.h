@@ -315,7 +315,8 @@ class Table {
   uint32_t TakeFreeSegment(ThreadContext& t, Queue queue, uint32_t keep_free);
   bool OpenActive(ThreadContext& t, Queue queue);
   void SealActive(ThreadContext& t, Queue queue);
-  void SealSegment(uint32_t segment, SegmentWord now, Queue queue);
+  // `place`: in the order of its queue; 0 = behind all that are sealed.
+  void SealSegment(uint32_t segment, SegmentWord now, Queue queue, uint64_t place = 0);
   void FreeSegment(uint32_t segment, SegmentWord mine);
   bool OwnerIsGone(ThreadContext& t, SegmentWord word);
 

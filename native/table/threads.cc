@@ -49,7 +49,11 @@ Status Table::Register(ThreadContext& t) {
 
 void Table::Unregister(ThreadContext& t) {
   if (t.stats == nullptr) return;
-  for (Queue queue : {Queue::kSmall, Queue::kMain, Queue::kLease}) SealActive(t, queue);
+  for (Queue queue : {Queue::kSmall, Queue::kMain, Queue::kLease}) {
+    SealActive(t, queue);
+    t.SwapKept(queue);
+    SealActive(t, queue);
+  }
   ThreadSlot& slot = region_->threads()[t.slot];
   slot.state.store(SlotState(t.incarnation, false), kRelease);  // SYNC(thread-slot)
   t.stats = nullptr;

@@ -18,11 +18,13 @@ struct ThreadContext {
     uint32_t segment = kNoSegment;
     uint32_t used = 0;  // bytes written, the next record starts here
     int32_t uncounted = 0;  // of them, not yet in the segment's live bytes
+    uint64_t age = 0;  // of what compaction kept: bytes of each record times the place in the queue that it had
   };
   uint32_t slot = 0;
   uint32_t incarnation = 0;
   LockHandle lock;
   Active active[3];  // by Queue: small, main, lease
+  Active kept[2];  // by Queue, for what compaction keeps: it is older than what is written, and leaves sooner
   ThreadStats* stats = nullptr;
   int64_t clock_offset_ms = 0;  // tests move their own clock
   uint32_t free_hint = 0;
@@ -36,6 +38,10 @@ struct ThreadContext {
     word.store(word.load(kRelaxed) + by, kRelaxed);
   }
   void Record(Histogram histogram, uint64_t nanoseconds);
+  // Writes to the queue go to the other of its two segments from now on. Leases have one only.
+  void SwapKept(Queue queue) {
+    if (queue != Queue::kLease) std::swap(active[static_cast<int>(queue)], kept[static_cast<int>(queue)]);
+  }
 };
 
 // A value found by Read, valid until the reader's final check. Bytes may be torn before that.
