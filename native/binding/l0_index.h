@@ -9,6 +9,8 @@
 // has stored its value and says so there; what it did not come to store (an exception) is forgotten by Settle().
 #pragma once
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -114,6 +116,7 @@ class L0Index {
       if (was_used) Report(static_cast<uint32_t>(chosen));
       return -1;
     }
+    if (uint64_t{++takes_} * kMappedPerTake >= mapped_ + kMapStep) MapSome();
     used_ += bytes;
     if (is_cheap) cheap_used_ += bytes;
     charges_[chosen] = bytes << 1 | (is_cheap ? 1 : 0);
@@ -155,6 +158,9 @@ class L0Index {
   static constexpr uint32_t kNoDoubt = 0;
   static constexpr uint32_t kHot = 1;      // used since the hand or a set's eviction last passed
   static constexpr uint32_t kSeen = 16384;  // readings remembered, so that a second one is known
+  // Entries lie anywhere, so most of the first values need a page that is not there yet, which takes as long as a read. Memory
+  // is mapped ahead of them, at most so much for each, in steps of that size.
+  static constexpr uint64_t kMappedPerTake = 8192, kMapStep = 1u << 20, kAllMapped = uint64_t{1} << 62;
   static constexpr uint32_t kMaxSteps = 4096;  // of the hand for one value: what is not found by then is left for later
 
   struct Entry {  // two lines; short keys need the first only
@@ -189,6 +195,15 @@ class L0Index {
   }
   static void* AlignUp(void* memory, size_t to) {
     return reinterpret_cast<void*>((reinterpret_cast<uintptr_t>(memory) + to - 1) / to * to);
+  }
+
+  [[gnu::noinline]] void MapSome() {
+    constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14; others map each page when it is written to
+    const uint64_t all = uint64_t{capacity()} * sizeof(Entry);
+    const auto from = (reinterpret_cast<uintptr_t>(entries_) + mapped_) & ~uintptr_t{kPage - 1};
+    madvise(reinterpret_cast<void*>(from), std::min(kMapStep, all - mapped_), kPopulateWrite);
+    mapped_ += kMapStep;
+    if (mapped_ >= all) mapped_ = kAllMapped;
   }
 
   // Other bits than those that choose the bucket.
@@ -282,8 +297,9 @@ class L0Index {
   uint32_t* tags_ = nullptr;
   int32_t* evicted_ = nullptr;
   uint64_t used_ = 0, cheap_used_ = 0;
+  uint64_t mapped_ = 0;  // bytes of the entries
   uint32_t pending_[mailbox::kManyKeys];
-  uint32_t pending_count_ = 0, hand_ = 0, turn_ = 0;
+  uint32_t pending_count_ = 0, hand_ = 0, turn_ = 0, takes_ = 0;
 };
 
 }  // namespace strata
