@@ -17,6 +17,8 @@ constexpr uint32_t kWalkAhead = 16;
 // An allocation whose reclaims free nothing, because everything is kept, gives up the last of each segment.
 constexpr uint32_t kPatience = 12;
 constexpr uint32_t kImpatientCopyPercent = 90;
+// In fewer segments, the open one of what compaction keeps would be a large part, and nothing in it is evicted.
+constexpr uint32_t kSegmentsToKeepApart = 128;
 
 }  // namespace
 
@@ -80,6 +82,8 @@ bool Table::ChooseVictim(ThreadContext& t, Victim* victim) {
   return chosen.segment != kNoSegment;
 }
 
+bool Table::KeepsApart() const { return g_.segment_count >= kSegmentsToKeepApart; }
+
 bool Table::ReclaimOne(ThreadContext& t) {
   Victim victim;
   if (ChooseVictim(t, &victim)) return ReclaimSegment(t, victim);
@@ -113,7 +117,8 @@ bool Table::ReclaimSegment(ThreadContext& t, const Victim& victim) {
     if (!kept) FreeSegment(victim.segment, mine);
     return true;
   }
-  if (victim.keep_all) t.SwapKept(victim.word.queue());
+  const bool is_apart = victim.keep_all && KeepsApart();
+  if (is_apart) t.SwapKept(victim.word.queue());
   uint32_t copied = 0, records = 0;
   // Some records ahead, so that the misses on their buckets overlap.
   Walked batch[kWalkAhead];
@@ -135,7 +140,7 @@ bool Table::ReclaimSegment(ThreadContext& t, const Victim& victim) {
     }
   }
   NoteSegmentRecords(records);
-  if (victim.keep_all) t.SwapKept(victim.word.queue());
+  if (is_apart) t.SwapKept(victim.word.queue());
   t.is_reclaiming = false;
   FreeSegment(victim.segment, mine);
   return true;
@@ -205,7 +210,7 @@ void Table::ReclaimRecord(ThreadContext& t, const Walked& walked, const Victim& 
       return;
     }
     *copied += bytes;
-    if (victim.keep_all) t.active[static_cast<int>(to)].age += uint64_t{bytes} * segments_[victim.segment].seal_sequence.load(kRelaxed);
+    if (victim.keep_all && KeepsApart()) t.active[static_cast<int>(to)].age += uint64_t{bytes} * segments_[victim.segment].seal_sequence.load(kRelaxed);
     t.Count(Counter::copies);
     if (is_value && !victim.keep_all) {
       SetFrequency(bucket, outcome.decision.slot, queue == Queue::kSmall ? 0 : frequency - 1);

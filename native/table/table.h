@@ -327,6 +327,7 @@ class Table {
     bool keep_all = false;  // compaction: every live record is copied
   };
   bool ChooseVictim(ThreadContext& t, Victim* victim);
+  bool KeepsApart() const;
   bool ReclaimSegment(ThreadContext& t, const Victim& victim);
   struct Walked {  // a record met on a walk over a segment
     RecordPlace place;

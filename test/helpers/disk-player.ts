@@ -1,5 +1,6 @@
 // A process that changes the keys given to it, each change with a higher number, and tells which are acknowledged.
 import { createCache, type CacheOptions } from '../../src'
+import { diskStat } from './disk'
 import { randomOf } from './random'
 
 export interface PlayerTask {
@@ -10,8 +11,8 @@ export interface PlayerTask {
   from: number
 }
 
-/** `number` was acknowledged for the key: a value, or its removal. */
-export type Played = { begun: string; number: number } | { done: string; number: number; isRemoved: boolean }
+/** `number` was acknowledged for the key: a value, or its removal. `copied`: its process has begun to write copies. */
+export type Played = { begun: string; number: number } | { done: string; number: number; isRemoved: boolean } | { copied: true }
 
 const IN_FLIGHT = 8
 
@@ -21,7 +22,12 @@ process.on('message', ({ options, keys, seed, from }: PlayerTask) => {
   const busy = new Set<string>()
   let number = from
   const fill = 'x'.repeat(2_000)
+  let hasCopied = false
   async function step(): Promise<void> {
+    if (!hasCopied && diskStat(cache, 'written') > 0) {
+      hasCopied = true
+      process.send!({ copied: true } satisfies Played)
+    }
     const free = keys.filter((key) => !busy.has(key))
     const key = free[Math.floor(random() ** 3 * free.length)]!
     busy.add(key)

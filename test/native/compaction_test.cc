@@ -7,7 +7,7 @@ namespace {
 constexpr int kValueBytes = 1000;
 constexpr int kDeletedEach = 3;
 // Written between two looks.
-constexpr int kBlock = 8;
+constexpr int kBlock = 32;
 
 int Present(Session& s, const std::string& prefix, int count) {
   int present = 0;
@@ -20,7 +20,7 @@ int Present(Session& s, const std::string& prefix, int count) {
 
 TEST("compaction: what it keeps leaves before what was written later") {
   Directory dir;
-  constexpr uint64_t kMemory = 4u << 20;
+  constexpr uint64_t kMemory = 12u << 20;
   auto table = OpenTable(dir.path(), {kMemory, kValueBytes, 0});
   if (table == nullptr) return;
   Session s(*table);
@@ -33,7 +33,7 @@ TEST("compaction: what it keeps leaves before what was written later") {
   for (int i = 0; i < count; i += kDeletedEach) s.Delete("old" + std::to_string(i));
   const int of_segment = static_cast<int>((1u << table->geometry().segment_shift) / kValueBytes);
   const int old = Present(s, "old", count), young = Present(s, "young", count);
-  CHECK(old > 8 * of_segment);
+  CHECK(old > 30 * of_segment);
   // Single ones also go where a bucket is full.
   for (int written = 0; Present(s, "young", count) > young - of_segment;) {
     for (int i = 0; i < kBlock; i++) CHECK_EQ(s.Set("new" + std::to_string(written++), value), Status::kOk);
@@ -41,8 +41,8 @@ TEST("compaction: what it keeps leaves before what was written later") {
   }
   const int left = Present(s, "old", count);
   printf("  %d of %d were left, a segment has room for %d\n", left, old, of_segment);
-  // One segment of them may be open yet, and one be as old as what is mixed into it.
-  CHECK(left <= 2 * of_segment);
+  // One segment of them may be open yet, and some be as young as what is mixed into them.
+  CHECK(left * 10 < old);
   CheckAudit(*table, s.context());
 }
 

@@ -33,6 +33,8 @@ class Player {
   #process: ChildProcess | undefined
   #from = 0
   count = 0
+  /** The process that plays now has begun to write copies. */
+  hasCopied = false
 
   constructor(keys: string[], options: DiskHost['options']) {
     this.#keys = keys
@@ -41,6 +43,7 @@ class Player {
   }
 
   start(run: number): void {
+    this.hasCopied = false
     this.#process = fork(join(__dirname, '..', 'helpers', 'disk-player.js'))
     this.#process.on('message', (played: Played) => this.#hear(played))
     this.#process.send({ options: this.#options, keys: this.#keys, seed: seed + run, from: this.#from } satisfies PlayerTask)
@@ -55,7 +58,8 @@ class Player {
 
   #hear(played: Played): void {
     this.count++
-    if ('begun' in played) {
+    if ('copied' in played) this.hasCopied = true
+    else if ('begun' in played) {
       const known = this.known.get(played.begun)!
       known.begun = Math.max(known.begun, played.number)
     } else {
@@ -86,6 +90,7 @@ suite('copies on a disk beside processes that are killed', (test) => {
       const ownerOf = (key: string): Player => players.find(({ known }) => known.has(key))!
       let run = 0
       let revived = 0
+      let hits = 0
       let isOver = false
       for (let life = 0; life < LIVES; life++) {
         const cache = await host.open()
@@ -107,7 +112,8 @@ suite('copies on a disk beside processes that are killed', (test) => {
           for (let kill = 0; kill < KILLS && !isOver; kill++) {
             const player = players[kill % 2]!
             const before = player.count
-            await until('the players play', () => player.count > before + 300 || isOver)
+            // Some are killed before they have copied anything, some while they do.
+            await until('the players play', () => (player.count > before + 300 && (kill < KILLS / 2 || player.hasCopied)) || isOver)
             await pause(random() * 60)
             await player.kill()
             player.start(++run)
@@ -118,10 +124,12 @@ suite('copies on a disk beside processes that are killed', (test) => {
         }
         await reading
         for (const key of keys) await checkRead(cache, ownerOf(key), key)
-        process.stdout.write(`hits ${diskStat(cache, 'hits')}, misses ${diskStat(cache, 'misses')}, revived ${revived}\n`)
-        assert.equal(diskStat(cache, 'hits') > 0, true, 'nothing came from the disk')
+        hits += diskStat(cache, 'hits')
+        process.stdout.write(`hits ${hits}, misses ${diskStat(cache, 'misses')}, revived ${revived}\n`)
         await cache.close()
         host.reboot()
       }
+      // In the first life there may be room for all.
+      assert.equal(hits > 0, true, 'nothing came from the disk')
     }))
 })
