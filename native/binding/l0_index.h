@@ -9,8 +9,6 @@
 // has stored its value and says so there; what it did not come to store (an exception) is forgotten by Settle().
 #pragma once
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +16,7 @@
 #include <memory>
 
 #include "binding/mailbox.h"
+#include "shm/pages.h"
 #include "table/read.h"
 
 namespace strata {
@@ -198,10 +197,8 @@ class L0Index {
   }
 
   [[gnu::noinline]] void MapSome() {
-    constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14; others map each page when it is written to
     const uint64_t all = uint64_t{capacity()} * sizeof(Entry);
-    const auto from = (reinterpret_cast<uintptr_t>(entries_) + mapped_) & ~uintptr_t{kPage - 1};
-    madvise(reinterpret_cast<void*>(from), std::min(kMapStep, all - mapped_), kPopulateWrite);
+    MapAhead(reinterpret_cast<uint8_t*>(entries_) + mapped_, std::min(kMapStep, all - mapped_));
     mapped_ += kMapStep;
     if (mapped_ >= all) mapped_ = kAllMapped;
   }

@@ -11,6 +11,7 @@
 #include <cstring>
 
 #include "shm/host_identity.h"
+#include "shm/pages.h"
 #include "shm/private_file_create.h"
 
 namespace strata {
@@ -185,8 +186,7 @@ bool PrivateFile::IsUnlinked() const {
 }
 
 void PrivateFile::Prefault(uint64_t offset, uint64_t bytes) const {
-  constexpr int kPopulateWrite = 23;  // MADV_POPULATE_WRITE, Linux 5.14
-  if (offset < bytes_) madvise(base_ + offset, std::min(bytes, bytes_ - offset), kPopulateWrite);
+  if (offset < bytes_) MapAhead(base_ + offset, std::min(bytes, bytes_ - offset));
 }
 
 void PrivateFile::Unlink() {
