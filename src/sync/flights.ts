@@ -192,7 +192,8 @@ export class Flights {
         if (acquired.state === 'hit') return { value: acquired.entry.value }
         if (acquired.state === 'granted') return { value: await this.#own(call, acquired).promise }
         if (acquired.state !== 'busy') return { value: await this.#alone(call) }
-        if (acquired.lease !== lease) return { value: await this.#wait(call, acquired.lease) }
+        // The wait so far was for the other host and not for Redis.
+        if (acquired.lease !== lease) return { value: await this.#wait({ ...call, startMs: performance.now() }, acquired.lease) }
         if (waiter.isOverdue) return undefined
         await waiter.nextChance()
       }
