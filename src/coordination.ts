@@ -16,7 +16,8 @@ import { Nodes } from './l2/nodes'
 import { Writer } from './l2/writer'
 import { Applier } from './sync/applier'
 import { type Replayed, replayDisk } from './sync/disk-replay'
-import { Leader, type LeaderSettings } from './sync/leader'
+import type { LeaderSettings } from './sync/delivery'
+import { Leader } from './sync/leader'
 import { Touched } from './sync/touched'
 import type { CacheError } from './words/errors'
 
@@ -110,7 +111,7 @@ export class Coordination {
         if (state === 'connected') this.#replay(nodes, feed.positions().epochs[CONTROL_PARTITION]!).catch((failure: Error) => this.#tellUnreplayed(failure))
         this.#tell({ event: 'link', state, ...told(error) })
       },
-      onVersion: (namespace, key, version) => this.#touched?.learn(namespace, key, version),
+      onVersion: (of, version) => this.#touched?.learn(of.namespace, of.key, version),
     })
     const feed = new RedisFeed(far, applier, { origin: journal.hostId, skipsOwn: true, heartbeatMs, from }, nodes, new ServerClock())
     const writer = new Writer(far, { origin: journal.hostId, seqFloor: (partition) => feed.seqOf(partition) }, nodes)

@@ -82,16 +82,10 @@ Napi::Value Resolve(Call info) {
   return Napi::Boolean::New(info.Env(), done);
 }
 
-// settledMarks(marks): for each lane the mark from which on nothing is settled.
-Napi::Value SettledMarks(Call info) {
+// isPassed(mark): the record and all before it in its lane are settled.
+Napi::Value JournalIsPassed(Call info) {
   JournalHandle* handle = HandleOf(info);
-  if (handle->is_closed()) return info.Env().Undefined();
-  auto marks = info[0].As<Napi::Float64Array>();
-  const Journal& journal = handle->journal();
-  for (uint32_t i = 0; i < journal.geometry().lane_count && i < marks.ElementLength(); i++) {
-    marks[i] = static_cast<double>(Mark::Make(i, journal.lane(i).acked.load(kAcquire)).raw);  // SYNC(journal-acked)
-  }
-  return info.Env().Undefined();
+  return Napi::Boolean::New(info.Env(), handle->is_closed() || IsPassed(handle->journal(), static_cast<uint64_t>(NumberAt(info, 0))));
 }
 
 // status(): kOut: link, last heard, clock offset, term, pid of the leader, breaker.
@@ -283,7 +277,7 @@ Napi::Value OpenJournal(Call info) {
   }
   const std::pair<const char*, Napi::Value (*)(Call)> cold[] = {
       {"attach", Attach}, {"listen", Listen}, {"answer", AnswerOf}, {"await", Await}, {"announce", Announce}, {"isRoomy", IsRoomy},
-      {"claimCoordinator", ClaimCoordinator}, {"campaign", Campaign}, {"resign", Resign}, {"term", Term}, {"resolve", Resolve}, {"settledMarks", SettledMarks},
+      {"claimCoordinator", ClaimCoordinator}, {"campaign", Campaign}, {"resign", Resign}, {"term", Term}, {"resolve", Resolve}, {"isPassed", JournalIsPassed},
       {"status", ReadStatus}, {"setStatus", WriteStatus}, {"mayTry", MayTry}, {"report", Report}, {"closeBreaker", CloseBreaker},
       {"positions", Positions}, {"rememberPositions", RememberPositions}, {"deadLetters", DeadLetters}, {"takeLetter", TakeOneLetter}, {"stats", Stats}, {"close", Close},
   };
@@ -293,7 +287,6 @@ Napi::Value OpenJournal(Call info) {
   result.Set("hostId", id);
   result.Set("path", shared->journal().file().path());
   result.Set("warnings", warnings);
-  result.Set("lanes", shared->journal().geometry().lane_count);
   result.Set("maxRecordBytes", static_cast<double>(shared->journal().max_record_bytes() - sizeof(JournalRecord) - 8));
   result.Set("numbers", journal_box::kNumbers);
   result.Set("recordNumbers", journal_box::kRecordNumbers);

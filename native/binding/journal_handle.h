@@ -60,7 +60,7 @@ inline constexpr int kOp = 0, kCodec = 1, kCondition = 2, kPartition = 3, kTtl =
 inline constexpr int kWantsReplica = 4;  // added to the condition
 inline constexpr int kOut = 8;
 inline constexpr int kNumbers = 1024;
-inline constexpr int kRecordNumbers = 17;
+inline constexpr int kRecordNumbers = 18;
 }  // namespace journal_box
 
 // Hot calls (journal_write.cc).

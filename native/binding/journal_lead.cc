@@ -68,7 +68,7 @@ napi_value JournalDrain(napi_env env, napi_callback_info info) {
   return Number(env, static_cast<double>(batch.size()));
 }
 
-// fill(meta, body): kRecordNumbers doubles for each record of the batch, and the bodies one after the other.
+// fill(meta, body): kRecordNumbers doubles for each record of the last batch, and the bodies one after the other.
 napi_value JournalFill(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   JournalHandle* handle;
@@ -94,7 +94,9 @@ napi_value JournalFill(napi_env env, napi_callback_info info) {
         static_cast<double>(Mark::Make(entry.lane, entry.position).raw), static_cast<double>(entry.version),
         static_cast<double>(r.ns_epoch.load(kRelaxed)), static_cast<double>(r.expected), static_cast<double>(r.source_version),
         static_cast<double>(entry.op_number), static_cast<double>(r.soft_at), static_cast<double>(r.hard_at),
-        static_cast<double>((entry.is_orphan ? 1 : 0) | (IsAscii(body + at + parts.ns.size(), parts.key.size()) ? 2 : 0) | (is_same_ns ? 4 : 0))};
+        static_cast<double>(id),
+        static_cast<double>((entry.is_orphan ? 1 : 0) | (IsAscii(body + at + parts.ns.size(), parts.key.size()) ? 2 : 0) | (is_same_ns ? 4 : 0) |
+                            (entry.state == RecordState::kGivenUp ? 8 : 0))};
     std::memcpy(meta, fields, sizeof(fields));
     meta += journal_box::kRecordNumbers;
     numbers -= journal_box::kRecordNumbers;
@@ -104,7 +106,7 @@ napi_value JournalFill(napi_env env, napi_callback_info info) {
   return Boolean(env, true);
 }
 
-// assign(indices): each index into the batch is replaced by the record's op number, 0 without the leadership.
+// assign(ids): each is replaced by the record's op number, 0 without the leadership.
 napi_value JournalAssign(napi_env env, napi_callback_info info) {
   napi_value arguments[1];
   JournalHandle* handle;
@@ -119,13 +121,13 @@ napi_value JournalAssign(napi_env env, napi_callback_info info) {
   return Boolean(env, all);
 }
 
-// settle({index, result, version}..., reasons): 1 the batch is over, 0 answers are missing, -1 without the leadership.
+// settle({id, result, version}..., reasons): false without the leadership.
 // `reasons` has one string for each dead record, in order.
 napi_value JournalSettle(napi_env env, napi_callback_info info) {
   napi_value arguments[2];
   JournalHandle* handle;
   Leader* leader = LeaderOf(env, info, 2, arguments, &handle);
-  if (leader == nullptr) return Number(env, -1);
+  if (leader == nullptr) return Boolean(env, false);
   size_t count;
   const double* numbers = Doubles(env, arguments[0], &count);
   uint32_t dead = 0;
@@ -142,7 +144,8 @@ napi_value JournalSettle(napi_env env, napi_callback_info info) {
     }
     leader->Answer(static_cast<uint32_t>(numbers[i]), answer);
   }
-  return Number(env, leader->Advance() ? 1 : handle->term() == 0 ? -1 : 0);
+  leader->Advance();
+  return Boolean(env, handle->term() != 0);
 }
 
 // sleep(): false if there is something to drain; else the next commit wakes the leader.

@@ -59,6 +59,7 @@ void LaneIndex::Forget(uint32_t id) {
   if (entry.is_done) return;
   entry.is_done = true;
   pending_--;
+  if (entry.op == JournalOp::kClear) std::erase(clears_, id);
   uint32_t* at = &table_[entry.hash & (table_.size() - 1)];
   while (*at != kNoEntry && *at != id) at = &entries_[*at].next_of_key;
   if (*at == id) *at = entry.next_of_key;
@@ -105,7 +106,8 @@ void LaneIndex::Add(uint32_t lane, uint64_t position, const JournalRecord& r) {
   Link(id);
   Refresh(entry);
   if (!entry.is_done && IsOpen(entry.state)) prepared_.push_back(id);
-  if (!entry.is_done && entry.op_number != 0 && is_between_batches_) resends_.push_back(id);
+  if (!entry.is_done && entry.op_number != 0) resends_.push_back(id);
+  if (!entry.is_done && entry.op == JournalOp::kClear) clears_.push_back(id);
   if (pending_ > table_.size() * 2) Grow();
 }
 
@@ -192,8 +194,7 @@ void LaneIndex::ScanLane(uint32_t index) {
   }
 }
 
-void LaneIndex::Scan(bool is_between_batches) {
-  is_between_batches_ = is_between_batches;
+void LaneIndex::Scan() {
   size_t kept = 0;
   for (uint32_t id : prepared_) {
     IndexEntry& entry = entries_[id];
@@ -203,16 +204,6 @@ void LaneIndex::Scan(bool is_between_batches) {
   prepared_.resize(kept);
   const uint32_t used = journal_.lanes_used();
   for (uint32_t i = 0; i < used; i++) ScanLane(i);
-}
-
-bool LaneIndex::HasWork() const {
-  for (const LaneView& lane : lanes_) {
-    for (uint32_t id : lane.ids) {
-      const IndexEntry& entry = entries_[id];
-      if (!entry.is_done && (entry.is_orphan || !IsOpen(entry.state))) return true;
-    }
-  }
-  return false;
 }
 
 uint64_t LaneIndex::DropDone(LaneView& lane) {

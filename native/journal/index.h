@@ -26,8 +26,7 @@ struct IndexEntry {
   uint64_t seen_ns = 0;      // when it was first seen prepared
   uint32_t bytes = 0;
   uint32_t next_of_key = kNoEntry;
-  uint32_t stamp = 0;        // the batch it is a member of
-  uint32_t checked = 0;      // the batch for which its key was looked at
+  uint32_t stamp = 0;        // the choice it is a member of
   uint32_t replaced_by = kNoEntry;
   uint32_t value_bytes = 0;
   uint16_t ns_bytes = 0, key_bytes = 0;
@@ -40,7 +39,7 @@ struct IndexEntry {
   bool is_in_file = false;   // its value is
   bool is_done = false;      // settled, cancelled, damaged or a filler: nothing to send
   bool is_orphan = false;    // prepared or given up, and its owner is dead
-  bool is_grouped = false;   // of the batch: emitted, or superseded
+  bool is_under_way = false; // of a batch that is not answered, or superseded by a record of one
   bool is_inherited = false; // superseded under a former leader; by whom is not known
 };
 
@@ -48,9 +47,8 @@ class LaneIndex {
  public:
   explicit LaneIndex(Journal& journal);
 
-  // Reads on from where it stopped up to the present heads, and looks again at records that were not committed. Between
-  // batches only: what a former leader has numbered goes to `resends`.
-  void Scan(bool is_between_batches);
+  // Reads on from where it stopped up to the present heads, and looks again at records that were not committed.
+  void Scan();
   // Looks again at one record. Orphans show after it.
   void Refresh(IndexEntry& entry);
 
@@ -62,6 +60,7 @@ class LaneIndex {
   std::vector<LaneView>& lanes() { return lanes_; }
   IndexEntry& entry(uint32_t id) { return entries_[id]; }
   const IndexEntry& entry(uint32_t id) const { return entries_[id]; }
+  bool IsKnown(uint32_t id) const { return id < entries_.size(); }
   JournalRecord& record(uint32_t id) const { return *journal_.RecordAt(entries_[id].lane, entries_[id].position); }
   RecordBody body(uint32_t id) const {
     const IndexEntry& e = entries_[id];
@@ -88,9 +87,9 @@ class LaneIndex {
   uint64_t DropDone(LaneView& lane);
   // Records with op numbers of a former leader that are not settled.
   std::vector<uint32_t>& resends() { return resends_; }
+  // Clears of any lane that are not done.
+  const std::vector<uint32_t>& clears() const { return clears_; }
   bool IsOwnerAlive(uint32_t lane);
-  // True if a committed record or an orphan is there.
-  bool HasWork() const;
   // In the hands of its writer, alive or not.
   static bool IsOpen(RecordState state) { return state == RecordState::kPrepared || state == RecordState::kGivenUp; }
 
@@ -108,9 +107,8 @@ class LaneIndex {
   LockHandle lock_;
   std::vector<LaneView> lanes_;
   std::vector<IndexEntry> entries_;
-  std::vector<uint32_t> free_, table_, stamps_, prepared_, resends_;
+  std::vector<uint32_t> free_, table_, stamps_, prepared_, resends_, clears_;
   uint32_t pending_ = 0;
-  bool is_between_batches_ = false;
 };
 
 }  // namespace strata

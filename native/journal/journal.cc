@@ -143,7 +143,7 @@ void Journal::CopyHeader(uint32_t lane, uint64_t position, RecordHead* to) const
 uint32_t Journal::CheckOf(Mark mark, const JournalRecord& header, const void* body, size_t body_bytes) const {
   const auto* at = reinterpret_cast<const uint8_t*>(&header);
   const uint64_t hash = HashKey(this->header().hash_seed + mark.raw, 2, at + kCheckedFrom, kCheckedTo - kCheckedFrom);
-  const uint64_t all = HashKey(hash, 3, static_cast<const uint8_t*>(body), body_bytes);
+  const uint64_t all = HashLong(hash, static_cast<const uint8_t*>(body), body_bytes);
   return static_cast<uint32_t>(all ^ all >> 32);
 }
 

@@ -246,13 +246,14 @@ JournalAnswer LaneOwner::AnswerOf(uint64_t raw) const {
 
 size_t LaneOwner::TakeAnswers(JournalAnswer* out, size_t room) {
   if (lane_ != nullptr) Harvest();
-  for (size_t i = 0; i < awaited_.size();) {  // of lanes this isolate has left
+  for (size_t i = 0; i < awaited_.size();) {
     const Mark mark{awaited_[i]};
-    if ((lane_ != nullptr && mark.lane() == index_ && mark.position() >= claimed_at_) || !IsSettled(journal_, mark.raw)) {
+    if (!IsSettled(journal_, mark.raw)) {
       i++;
       continue;
     }
-    answers_.push_back({awaited_[i], JournalResult::kNone, 0});
+    const bool is_own = lane_ != nullptr && mark.lane() == index_ && mark.position() >= claimed_at_;
+    answers_.push_back(is_own ? AnswerOf(mark.raw) : JournalAnswer{awaited_[i], JournalResult::kNone, 0});
     awaited_[i] = awaited_.back();
     awaited_.pop_back();
   }
@@ -262,10 +263,16 @@ size_t LaneOwner::TakeAnswers(JournalAnswer* out, size_t room) {
   return count;
 }
 
+bool IsPassed(const Journal& journal, uint64_t raw) {
+  const Mark mark{raw};
+  return mark.lane() >= journal.geometry().lane_count || mark.position() < journal.lane(mark.lane()).acked.load(kAcquire);  // SYNC(journal-acked)
+}
+
 bool IsSettled(const Journal& journal, uint64_t raw) {
   const Mark mark{raw};
-  if (mark.lane() >= journal.geometry().lane_count) return true;
-  return mark.position() < journal.lane(mark.lane()).acked.load(kAcquire);  // SYNC(journal-acked)
+  if (IsPassed(journal, raw)) return true;
+  // Answered before what lies in front of it. Bytes that are another record's by now say so of a settled one, too.
+  return journal.RecordAt(mark.lane(), mark.position())->state.load(kAcquire) == static_cast<uint32_t>(RecordState::kSettled);  // SYNC(journal-state)
 }
 
 void AnnounceSettleWaiter(Journal& journal) {

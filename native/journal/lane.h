@@ -92,7 +92,10 @@ class LaneOwner {
   std::vector<JournalAnswer> answers_;
 };
 
+// True once its answer is there, whatever lies in front of it in its lane.
 bool IsSettled(const Journal& journal, uint64_t mark);
+// True once that is so of all in front of it, too.
+bool IsPassed(const Journal& journal, uint64_t mark);
 
 // The host wakes whoever sleeps for answers or room.
 void AnnounceSettleWaiter(Journal& journal);

@@ -13,7 +13,7 @@
 
 namespace strata {
 
-inline constexpr uint32_t kJournalVersion = 4;
+inline constexpr uint32_t kJournalVersion = 5;
 inline constexpr uint64_t kJournalMagic = 0x31304c4e524a5453u;  // "STJRNL01"
 inline constexpr uint32_t kPartitions = 257;
 inline constexpr uint32_t kMaxLanes = 4096;

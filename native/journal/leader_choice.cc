@@ -1,7 +1,9 @@
 // Which records make the next batch, and what of each key replaces what.
 #include <algorithm>
+#include <array>
 #include <thread>
 #include <tuple>
+#include <utility>
 
 #include "base/kill_point.h"
 #include "journal/leader.h"
@@ -13,6 +15,8 @@ namespace {
 constexpr uint64_t kPreparedNs = 5000000;  // how long a writer may be between prepare and commit before it has to redo
 constexpr uint64_t kPreparedInFileNs = 250000000;  // the same for a large value: copying it into the table takes its time
 constexpr size_t kTurn = 32;               // records of one lane before the next has its turn
+constexpr uint32_t kWindow = 8192;         // records from which a batch is chosen
+constexpr uint32_t kMaxShare = 512;        // records of one partition in a batch: what one call of Redis takes
 constexpr size_t kMaxMembers = 1u << 18;
 
 bool IsPlain(const IndexEntry& e) {
@@ -50,88 +54,142 @@ bool Leader::HasNoPrepared(IndexEntry& entry, bool may_block) {
   }
 }
 
-void Leader::Choose(const DrainLimits& limits) {
+// What may go next of every lane, from its front on, in turns. True if a lane stopped at a record that its writer holds.
+bool Leader::Gather(uint32_t window, bool may_block) {
   auto& lanes = index_.lanes();
   const uint32_t used = journal_.lanes_used();
-  if (used == 0) return;
   uint32_t records = 0;
-  uint64_t bytes = 0;
-  bool is_full = false, is_blocked = false;
-  // At most twice: the second time it waits for writers, because there is nothing else.
-  for (bool may_block : {false, true}) {
-    bool has_more = true;
-    while (has_more && !is_full) {
-      has_more = false;
-      for (uint32_t n = 0; n < used && !is_full; n++) {
-        const uint32_t lane = (first_lane_ + n) % used;
-        auto& ids = lanes[lane].ids;
-        size_t turn = 0;
-        for (; turn < kTurn && chosen_[lane] < ids.size() && !is_full; turn++) {
-          const uint32_t id = ids[chosen_[lane]];
-          IndexEntry& entry = index_.entry(id);
-          // A large value takes too long to wait for; its commit wakes the leader.
-          if (!HasNoPrepared(entry, may_block && !entry.is_in_file)) {
-            is_blocked = true;
-            break;
-          }
-          // Its lane has nothing after it.
-          if (IsGivenUp(entry)) break;
-          if (!entry.is_done && entry.state != RecordState::kSuperseded) {
-            is_full = records > 0 && (records >= limits.records || bytes + entry.bytes > limits.bytes);
-            if (is_full) break;
-            const bool is_new = index_.IsFirstOfKey(id, stamp_);
-            records += is_new ? 1 : 0;
-            bytes += is_new ? entry.bytes : 0;
-          }
-          entry.stamp = stamp_;
-          members_.push_back(id);
-          chosen_[lane]++;
-          is_full = members_.size() >= kMaxMembers;
+  bool is_blocked = false, has_more = true;
+  while (has_more && records < window && candidates_.size() < kMaxMembers) {
+    has_more = false;
+    for (uint32_t n = 0; n < used; n++) {
+      const uint32_t lane = (first_lane_ + n) % used;
+      auto& ids = lanes[lane].ids;
+      size_t turn = 0;
+      while (turn < kTurn && looked_at_[lane] < ids.size()) {
+        const uint32_t id = ids[looked_at_[lane]];
+        IndexEntry& entry = index_.entry(id);
+        // A large value takes too long to wait for; its commit wakes the leader.
+        if (!HasNoPrepared(entry, may_block && !entry.is_in_file)) {
+          is_blocked = true;
+          break;
         }
-        has_more |= turn == kTurn;
+        // Its lane has nothing after it.
+        if (IsGivenUp(entry)) break;
+        looked_at_[lane]++;
+        if (!IsFree(entry)) continue;
+        turn++;
+        const bool counts = entry.state != RecordState::kSuperseded && index_.IsFirstOfKey(id, stamp_);
+        records += counts ? 1 : 0;
+        candidates_.push_back({id, entry.bytes, entry.partition, counts});
       }
+      has_more |= turn == kTurn;
     }
-    if (records > 0 || !is_blocked) break;
   }
-  first_lane_ = (first_lane_ + 1) % used;
+  return is_blocked;
 }
 
-bool Leader::Include(uint32_t lane, size_t up_to) {
-  auto& ids = index_.lanes()[lane].ids;
-  for (; chosen_[lane] <= up_to; chosen_[lane]++) {
-    const uint32_t id = ids[chosen_[lane]];
-    HasNoPrepared(index_.entry(id), true);
-    index_.entry(id).stamp = stamp_;
-    members_.push_back(id);
+// Candidates serve several batches, so that a record is not passed over for each of them.
+void Leader::LookForCandidates(uint32_t window) {
+  const auto left = std::count_if(candidates_.begin(), candidates_.end(), [this](const Choosable& c) { return under_way_[c.partition] == 0; });
+  if (left >= window / 2) return;
+  candidates_.clear();
+  looked_at_.assign(index_.lanes().size(), 0);
+  // The second time it waits for writers, because there is nothing else.
+  if (Gather(window, false) && candidates_.empty() && index_.clears().empty()) Gather(window, true);
+  first_lane_ = (first_lane_ + 1) % std::max(1u, journal_.lanes_used());
+}
+
+// Of the candidates, whole partitions as far as the limits allow, those of the oldest first: a partition is one call of
+// Redis, so its records share the call's price.
+void Leader::Choose(const DrainLimits& limits) {
+  LookForCandidates(std::max(limits.records, kWindow));
+  struct Share {
+    uint32_t records = 0;
+    uint64_t bytes = 0;
+    bool is_seen = false, is_taken = false;
+  };
+  std::array<Share, kPartitions> shares{};
+  std::vector<uint16_t> partitions;
+  for (const Choosable& candidate : candidates_) {
+    if (under_way_[candidate.partition] > 0) continue;
+    Share& share = shares[candidate.partition];
+    if (!std::exchange(share.is_seen, true)) partitions.push_back(candidate.partition);
+    if (!candidate.counts || share.records == kMaxShare) continue;
+    share.records++;
+    share.bytes += candidate.bytes;
   }
-  return true;
+  Share sum;
+  for (uint16_t partition : partitions) {
+    Share& share = shares[partition];
+    share.is_taken = !sum.is_taken || (sum.records + share.records <= limits.records && sum.bytes + share.bytes <= limits.bytes);
+    if (!share.is_taken) continue;
+    sum = {sum.records + share.records, sum.bytes + share.bytes, true, true};
+    share.records = 0;
+  }
+  uint32_t records = 0;
+  uint64_t bytes = 0;
+  std::erase_if(candidates_, [&](const Choosable& candidate) {
+    Share& share = shares[candidate.partition];
+    if (!share.is_taken) return false;
+    if (candidate.counts) {
+      const bool is_full = records > 0 && (records >= limits.records || bytes + candidate.bytes > limits.bytes);
+      if (is_full || share.records == kMaxShare) {
+        share.is_taken = false;
+        return false;
+      }
+      share.records++;
+      records++;
+      bytes += candidate.bytes;
+    }
+    // It may have gone with another of its key since, and its name be another record's.
+    IndexEntry& entry = index_.entry(candidate.id);
+    if (!IsFree(entry) || entry.partition != candidate.partition || (!entry.is_orphan && LaneIndex::IsOpen(entry.state))) return true;
+    entry.stamp = stamp_;
+    members_.push_back(candidate.id);
+    return true;
+  });
 }
 
 // What a living writer still holds of the key is waited for: it may turn out to be older than what goes.
 void Leader::WaitForWriters(uint32_t id) {
   std::vector<uint32_t> prepared;
   index_.ForEachOfKey(id, [&](uint32_t other) {
-    if (!IsMember(other) && !index_.entry(other).is_orphan && index_.entry(other).state == RecordState::kPrepared) prepared.push_back(other);
+    if (!index_.entry(other).is_orphan && index_.entry(other).state == RecordState::kPrepared) prepared.push_back(other);
   });
   for (uint32_t other : prepared) HasNoPrepared(index_.entry(other), true);
 }
 
-bool Leader::IsToBePlaced(uint32_t id) const {
-  const IndexEntry& e = index_.entry(id);
-  return !e.is_done && e.state == RecordState::kCommitted && e.op != JournalOp::kClear;
+// What was broken since it was read is not sent.
+bool Leader::IsWhole(uint32_t id) {
+  if (index_.IsWhole(id)) return true;
+  journal_.Count(JournalCounter::damaged);
+  index_.Forget(id);
+  return false;
 }
 
-// The records of the key that the batch has to place: its members, and others with lower versions than theirs.
+bool Leader::IsToBePlaced(uint32_t id) const {
+  const IndexEntry& e = index_.entry(id);
+  return !e.is_done && !e.is_under_way && e.state == RecordState::kCommitted && e.op != JournalOp::kClear;
+}
+
+// The records of the key that go now, in the order of versions: its members, and others with lower versions than theirs. An
+// orphan that stands in the table is the newest of its key.
 void Leader::GatherKey(uint32_t id, std::vector<uint32_t>* group) {
   group->clear();
-  uint64_t highest = 0;
   WaitForWriters(id);
+  uint64_t highest = 0;
   index_.ForEachOfKey(id, [&](uint32_t other) {
-    if (IsToBePlaced(other) && IsMember(other)) highest = std::max(highest, index_.entry(other).version);
+    const IndexEntry& e = index_.entry(other);
+    if (IsMember(other) && e.is_orphan) highest = ~uint64_t{0};
+    else if (IsMember(other) && IsToBePlaced(other)) highest = std::max(highest, e.version);
   });
+  const uint16_t partition = index_.entry(id).partition;
   index_.ForEachOfKey(id, [&](uint32_t other) {
-    if (IsToBePlaced(other) && (IsMember(other) || index_.entry(other).version < highest)) group->push_back(other);
+    const IndexEntry& e = index_.entry(other);
+    if (IsToBePlaced(other) && e.partition == partition && (IsMember(other) || e.version < highest)) group->push_back(other);
   });
+  std::erase_if(*group, [this](uint32_t other) { return !IsWhole(other); });
   std::sort(group->begin(), group->end(), [this](uint32_t a, uint32_t b) {
     const IndexEntry &x = index_.entry(a), &y = index_.entry(b);
     return std::tuple(x.version, x.lane, x.position) < std::tuple(y.version, y.lane, y.position);
@@ -151,15 +209,15 @@ void Leader::TellGivenUp(const std::vector<uint32_t>& group) {
   });
 }
 
-void Leader::Coalesce(std::vector<uint32_t>& group, std::vector<uint32_t>* survivors,
-                      std::vector<std::pair<uint32_t, uint32_t>>* superseded) const {
+// Who is replaced, by whom, in the order of versions: who replaces may be replaced further on.
+void Leader::Coalesce(const std::vector<uint32_t>& group, std::vector<uint32_t>* survivors, std::vector<Replacement>* replaced) const {
   survivors->clear();
-  superseded->clear();
+  replaced->clear();
   size_t run = 0;  // survivors from here on may be replaced
   for (uint32_t id : group) {
     const IndexEntry& entry = index_.entry(id);
     if (IsPlain(entry)) {
-      for (size_t i = run; i < survivors->size(); i++) superseded->emplace_back((*survivors)[i], id);
+      for (size_t i = run; i < survivors->size(); i++) replaced->push_back({(*survivors)[i], id});
       survivors->resize(run);
     }
     survivors->push_back(id);
@@ -167,60 +225,17 @@ void Leader::Coalesce(std::vector<uint32_t>& group, std::vector<uint32_t>* survi
   }
 }
 
-// True if the batch was extended so that the record's key can be placed.
-bool Leader::MustInclude(uint32_t id) {
-  IndexEntry& entry = index_.entry(id);
-  if (entry.is_done || entry.op == JournalOp::kClear) return false;
-  auto include = [this](uint32_t other) {
+// What goes in the place of a record that was superseded under a former leader: the next higher version, or what replaces
+// that one too. kNoEntry: it has gone.
+uint32_t Leader::NextOfKey(uint32_t id) {
+  const IndexEntry& entry = index_.entry(id);
+  uint32_t next = kNoEntry;
+  index_.ForEachOfKey(id, [&](uint32_t other) {
     const IndexEntry& e = index_.entry(other);
-    const auto& ids = index_.lanes()[e.lane].ids;
-    // Positions rise along a lane.
-    const auto at = std::lower_bound(ids.begin(), ids.end(), e.position, [this](uint32_t a, uint64_t position) {
-      return index_.entry(a).position < position;
-    });
-    return Include(e.lane, static_cast<size_t>(at - ids.begin()));
-  };
-  if (entry.is_orphan) {
-    // If it stands, it is the newest of its key: everything else of the key goes before it.
-    WaitForWriters(id);
-    uint32_t left = kNoEntry;
-    index_.ForEachOfKey(id, [&](uint32_t other) {
-      if (IsToBePlaced(other) && !IsMember(other)) left = other;
-    });
-    return left != kNoEntry && include(left);
-  }
-  if (entry.state == RecordState::kSuperseded) {
-    if (!entry.is_inherited) return false;
-    // Not settled before whatever goes in its place: the next higher version, or what replaces that one too.
-    uint32_t next = kNoEntry;
-    index_.ForEachOfKey(id, [&](uint32_t other) {
-      const IndexEntry& e = index_.entry(other);
-      if (!IsToBePlaced(other) || e.version <= entry.version) return;
-      if (next == kNoEntry || e.version < index_.entry(next).version) next = other;
-    });
-    return next != kNoEntry && !IsMember(next) && include(next);
-  }
-  bool is_alone = true;
-  index_.ForEachOfKey(id, [&](uint32_t other) { is_alone &= other == id; });
-  if (is_alone || entry.checked == stamp_) return false;
-  std::vector<uint32_t> group, survivors;
-  std::vector<std::pair<uint32_t, uint32_t>> superseded;
-  GatherKey(id, &group);
-  Coalesce(group, &survivors, &superseded);
-  for (uint32_t other : survivors) {
-    if (!IsMember(other)) return include(other);
-  }
-  for (uint32_t other : group) index_.entry(other).checked = stamp_;
-  return false;
-}
-
-void Leader::IncludeWhatMustNotBeLeft() {
-  // Who comes in stands behind and is looked at in its turn. A key that was looked at needs no second look for it: a
-  // member that raises the key's highest version was not in the group then, and is looked at itself.
-  for (size_t i = 0; i < members_.size(); i++) {
-    // The records that came in bring keys of their own, whose earlier ones may lie beyond what has been read.
-    while (MustInclude(members_[i])) index_.Scan(false);
-  }
+    if (e.is_done || e.op == JournalOp::kClear || e.state != RecordState::kCommitted || e.version <= entry.version) return;
+    if (next == kNoEntry || e.version < index_.entry(next).version) next = other;
+  });
+  return next;
 }
 
 }  // namespace strata

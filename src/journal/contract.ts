@@ -71,6 +71,10 @@ export interface DrainedRecord {
   readonly payload: Uint8Array | undefined
   /** Of key and payload, told without making them. */
   readonly bytes: number
+  /** Of namespace and key, where they are there as bytes. */
+  readonly nameBytes?: number
+  /** Writes these at that place of `target`, with `between` between them, where there is room for all. */
+  putNames?(target: Uint8Array, at: number, between: number): void
   readonly condition: JournalWrite['condition']
   readonly expected: number
   readonly sourceVersion: number
@@ -84,12 +88,14 @@ export interface DrainedRecord {
   opNumber: number
   /** Its writer died between prepare and commit: `resolve` it. */
   readonly isOrphan: boolean
+  /** Of an orphan: later records did not wait for it. */
+  readonly wasGivenUp: boolean
   /** Place in the batch. */
   readonly index: number
 }
 
 export interface DrainedBatch {
-  /** Clears first, then by key in the order of their host versions, orphans last. */
+  /** Clears alone, or no clears: by key in the order of their host versions, orphans last. Those sent again: by partition and op number. */
   readonly records: readonly DrainedRecord[]
   /** These were sent by a former leader; whether they arrived is not known. They have their op numbers, in order. */
   readonly isResend: boolean
@@ -230,10 +236,8 @@ export interface Journal {
   heir(mark: Mark, namespace: string, key: string, hostVersion: number): Mark | undefined
   /** Ends a record that is not committed. */
   cancel(mark: Mark): void
-  /** For records of any process. */
+  /** For records of any process: its answer is there. */
   isSettled(mark: Mark): boolean
-  /** For each lane the mark from which on nothing is settled: a record is settled if its mark is below its lane's. */
-  settledMarks(): Float64Array
   /** For records of this isolate. Undefined when `deadlineMs` (of performance.now) passed first. Never rejects. */
   settled(mark: Mark, deadlineMs: number): Promise<Settled | undefined>
   /** What became of a record of any process, where that is still known. Undefined before it is settled. */
@@ -261,15 +265,18 @@ export interface Journal {
   readonly isLeading: boolean
   /** Leader: calls `listener` on its loop when there may be something to drain. Returns the function that stops it. */
   onAppend(listener: () => void): () => void
-  /** Leader: the next batch; undefined when there is none, the last one is not settled, or without the leadership. */
+  /**
+   * Leader: the next batch, of partitions of which nothing is under way; undefined when there is none, a clear is under way,
+   * or without the leadership.
+   */
   drain(limits: { records: number; bytes: number }): DrainedBatch | undefined
   /** Leader: the table's word on an orphan: its host version, or 0 if the table does not show it. */
   resolve(record: DrainedRecord, hostVersion: number, nsEpoch: number): boolean
   /** Leader, before the first sending: gives op numbers in this order. False without the leadership: do not send. */
   assign(records: readonly DrainedRecord[]): boolean
   /**
-   * Leader: writes down the answers, one per record of the batch; undefined = not answered yet, to be given later. True
-   * when the batch is over. What was superseded by its records is settled then, too.
+   * Leader: writes down the answers, by place in the batch; undefined = not answered yet, or told before. What they
+   * replaced is settled, too. True when all of the batch are answered.
    */
   settle(batch: DrainedBatch, results: readonly (RecordResult | undefined)[]): boolean
   /** Leader: for the next one. */

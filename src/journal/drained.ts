@@ -19,18 +19,23 @@ const SOURCE_VERSION = 12
 const OP_NUMBER = 13
 const SOFT_AT = 14
 const HARD_AT = 15
-const FLAGS = 16
+const ID = 16
+const FLAGS = 17
 
 const IS_ORPHAN = 1
 const HAS_ASCII_KEY = 2
 const HAS_SAME_NAMESPACE = 4
+const WAS_GIVEN_UP = 8
+
+/** Above, the engine's own copying is faster than a loop. */
+const SHORT = 48
 
 /**
  * `width`: numbers per record. Payloads are parts of `body`; `meta` and `body` belong to the records from now on.
  * `fromFile` reads the value of one whose payload only names its file.
  */
-export function readBatch(meta: Float64Array, body: Buffer, width: number, fromFile: (record: DrainedRecord) => Uint8Array | undefined): DrainedRecord[] {
-  const records: DrainedRecord[] = []
+export function readBatch(meta: Float64Array, body: Buffer, width: number, fromFile: (record: DrainedRecord) => Uint8Array | undefined): Drained[] {
+  const records: Drained[] = []
   let namespace = ''
   for (let at = 0, index = 0; at < meta.length; at += width, index++) {
     const start = meta[at + OFFSET]!
@@ -46,7 +51,7 @@ export function readBatch(meta: Float64Array, body: Buffer, width: number, fromF
  * A view of one record. Key and payload are made when they are asked for: a batch lives too long for thousands of
  * strings and Buffers to die young.
  */
-class Drained implements DrainedRecord {
+export class Drained implements DrainedRecord {
   readonly index: number
   readonly namespace: string
   readonly #meta: Float64Array
@@ -70,6 +75,11 @@ class Drained implements DrainedRecord {
     return (this.#number(FLAGS) & HAS_ASCII_KEY) !== 0 ? this.#body.toString('latin1', start, end) : this.#body.toString('utf8', start, end)
   }
 
+  /** To the native side, as long as it is not settled. */
+  get id(): number {
+    return this.#number(ID)
+  }
+
   get isInFile(): boolean {
     return (this.#number(CODEC) & IN_FILE) !== 0
   }
@@ -87,6 +97,22 @@ class Drained implements DrainedRecord {
 
   get bytes(): number {
     return this.#number(KEY_BYTES) + (this.#value?.length ?? this.#number(VALUE_BYTES))
+  }
+
+  get nameBytes(): number {
+    return this.#number(NS_BYTES) + this.#number(KEY_BYTES)
+  }
+
+  putNames(target: Uint8Array, at: number, between: number): void {
+    const body = this.#body
+    const start = this.#number(OFFSET)
+    const nsBytes = this.#number(NS_BYTES)
+    const keyBytes = this.#number(KEY_BYTES)
+    for (let i = 0; i < nsBytes; i++) target[at + i] = body[start + i]!
+    target[at + nsBytes] = between
+    const first = at + nsBytes + 1
+    if (keyBytes > SHORT) target.set(body.subarray(start + nsBytes, start + nsBytes + keyBytes), first)
+    else for (let i = 0; i < keyBytes; i++) target[first + i] = body[start + nsBytes + i]!
   }
 
   get mark(): number {
@@ -135,6 +161,10 @@ class Drained implements DrainedRecord {
 
   get isOrphan(): boolean {
     return (this.#number(FLAGS) & IS_ORPHAN) !== 0
+  }
+
+  get wasGivenUp(): boolean {
+    return (this.#number(FLAGS) & WAS_GIVEN_UP) !== 0
   }
 
   get opNumber(): number {

@@ -1,23 +1,17 @@
 /** Which of the records that are due go to Redis: of plain writes of a key only the last. */
-import { CLEAR, DELETE, type JournalWrite, SET } from './contract'
+import { DELETE, type JournalWrite, SET } from './contract'
 import type { ProcessRecord } from './process-record'
 
-/** What of the members is to be sent, clears first; the rest becomes `superseded`. */
-export function coalesced(members: readonly ProcessRecord[]): ProcessRecord[] {
-  const clears: ProcessRecord[] = []
+/** What of the chosen is to be sent; the rest becomes `superseded`. */
+export function coalesced(chosen: readonly ProcessRecord[]): ProcessRecord[] {
   const groups = new Map<string, ProcessRecord[]>()
-  for (const record of members) {
-    if (record.state !== 'committed') continue
-    if (record.write.op === CLEAR) {
-      clears.push(record)
-      continue
-    }
+  for (const record of chosen) {
     const id = `${record.write.namespace}|${record.write.key}`
     const group = groups.get(id)
     if (group === undefined) groups.set(id, [record])
     else group.push(record)
   }
-  return [...clears, ...[...groups.values()].flatMap(survivors)]
+  return [...groups.values()].flatMap(survivors)
 }
 
 function survivors(group: ProcessRecord[]): ProcessRecord[] {
@@ -42,6 +36,6 @@ function isPlain({ op, condition, sourceVersion }: JournalWrite): boolean {
 }
 
 /** Nobody waits to learn whether its condition held. */
-function isReplaceable({ op, condition, sourceVersion }: JournalWrite): boolean {
-  return op !== CLEAR && condition !== 1 && condition !== 2 && sourceVersion === 0
+function isReplaceable({ condition, sourceVersion }: JournalWrite): boolean {
+  return condition !== 1 && condition !== 2 && sourceVersion === 0
 }

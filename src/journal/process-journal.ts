@@ -47,8 +47,9 @@ export class ProcessJournal implements Journal {
   #lastLetter = 0
   #lastMark: Mark = 0
   #settledMark: Mark = 1
-  #batch: ProcessRecord[] | undefined
-  #members: ProcessRecord[] = []
+  /** Those that are not answered, with their records. */
+  readonly #batches = new Map<DrainedBatch, readonly ProcessRecord[]>()
+  #superseded: ProcessRecord[] = []
   #term = 0
   #isWaking = false
   #isClosed = false
@@ -82,7 +83,7 @@ export class ProcessJournal implements Journal {
     const softAtMs = write.life.ttlMs > 0 ? nowMs + Math.max(1, write.life.ttlMs) : 0
     const mark = ++this.#lastMark
     this.#records.set(mark, {
-      write, payload, mark, bytes: this.#wantedBytes, state: 'prepared', preparedMs: nowMs, hostVersion: 0, nsEpoch: 0, opNumber: 0,
+      write, payload, mark, bytes: this.#wantedBytes, state: 'prepared', isUnderWay: false, preparedMs: nowMs, hostVersion: 0, nsEpoch: 0, opNumber: 0,
       softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + Math.max(0, write.life.graceMs), by: undefined, version: 0, isShort: false,
     })
     this.#counters.prepared++
@@ -112,15 +113,11 @@ export class ProcessJournal implements Journal {
     if (record?.state !== 'prepared') return
     record.state = 'done'
     this.#counters.cancelled++
-    if (this.#members.length === 0) this.#release()
+    this.#release()
   }
 
   isSettled(mark: Mark): boolean {
-    return mark < this.#settledMark
-  }
-
-  settledMarks(): Float64Array {
-    return Float64Array.of(this.#settledMark)
+    return mark < this.#settledMark || this.#records.get(mark)?.state === 'done'
   }
 
   settled(mark: Mark, deadlineMs: number): Promise<Settled | undefined> {
@@ -132,12 +129,13 @@ export class ProcessJournal implements Journal {
     return this.isSettled(mark) ? this.#answers.get(mark) ?? { result: 'unknown', version: 0 } : undefined
   }
 
-  async ownSettled(deadlineMs: number): Promise<boolean> {
-    return this.#lastMark === 0 || (await this.settled(this.#lastMark, deadlineMs)) !== undefined
+  ownSettled(deadlineMs: number): Promise<boolean> {
+    const mark = this.#lastMark
+    return this.#waiters.until(() => this.#isClosed || mark < this.#settledMark, deadlineMs)
   }
 
   roomy(deadlineMs: number): Promise<boolean> {
-    return this.#waiters.waitForRoom(() => this.#isClosed || this.#isRoomy(), deadlineMs)
+    return this.#waiters.until(this.#isRoomyNow, deadlineMs)
   }
 
   pending(namespace: string, key: string): PendingWrite | undefined {
@@ -168,8 +166,8 @@ export class ProcessJournal implements Journal {
 
   resign(): void {
     this.#term = 0
-    this.#members = []
-    this.#batch = undefined
+    this.#batches.clear()
+    for (const record of this.#records.values()) record.isUnderWay = record.state === 'superseded'
   }
 
   get isLeading(): boolean {
@@ -182,20 +180,24 @@ export class ProcessJournal implements Journal {
   }
 
   drain(limits: { records: number; bytes: number }): DrainedBatch | undefined {
-    if (!this.isLeading || this.#batch !== undefined) return undefined
-    const resends = [...this.#records.values()].filter((record) => record.state === 'committed' && record.opNumber > 0)
-    this.#members = resends.length > 0 ? resends : this.#choose(limits)
+    if (!this.isLeading) return undefined
+    const underWay = [...this.#batches.values()].flat()
+    if (underWay.some(({ write, state }) => write.op === CLEAR && state !== 'done')) return undefined
+    const due = [...this.#records.values()].filter(({ state, isUnderWay }) => state === 'committed' && !isUnderWay)
+    const resends = due.filter(({ opNumber }) => opNumber > 0).sort((a, b) => a.write.partition - b.write.partition || a.opNumber - b.opNumber)
     const isResend = resends.length > 0
-    const batch = isResend ? resends.sort((a, b) => a.write.partition - b.write.partition || a.opNumber - b.opNumber) : this.#coalesced()
-    if (batch.length === 0) {
-      this.#members = []
-      this.#release()
-      return undefined
-    }
-    this.#batch = batch
+    const clears = due.filter(({ write }) => write.op === CLEAR)
+    const busy = new Set(underWay.filter(({ state }) => state !== 'done').map(({ write }) => write.partition))
+    const records = isResend ? resends : clears.length > 0 ? clears : this.#coalesced(this.#choose(limits, busy))
+    if (records.length === 0) return undefined
+    for (const record of records) record.isUnderWay = true
     this.#counters.batches++
-    this.#counters.drained += batch.length
-    return { records: batch.map(drained), isResend, wantsReplica: this.#members.some(({ write }) => write.wantsReplica) }
+    this.#counters.drained += records.length
+    const sent = new Set(records)
+    const wantsReplica = records.some(({ write }) => write.wantsReplica) || this.#superseded.some((record) => record.write.wantsReplica && sent.has(inPlaceOf(record)))
+    const batch: DrainedBatch = { records: records.map(drained), isResend, wantsReplica }
+    this.#batches.set(batch, records)
+    return batch
   }
 
   /** No process dies here without its journal: there are no orphans. */
@@ -215,25 +217,25 @@ export class ProcessJournal implements Journal {
   }
 
   settle(batch: DrainedBatch, results: readonly (RecordResult | undefined)[]): boolean {
-    if (!this.isLeading || this.#batch === undefined) return false
-    for (const [i, { mark }] of batch.records.entries()) {
+    const records = this.#batches.get(batch)
+    if (records === undefined) return false
+    for (const [i, record] of records.entries()) {
       const answer = results[i]
-      const record = this.#records.get(mark)
-      if (answer === undefined || record === undefined || record.state !== 'committed') continue
+      if (answer === undefined || record.state !== 'committed') continue
       if (answer.result === 'dead') this.#bury(record, answer.reason ?? '')
       record.version = answer.version
       record.isShort = answer.isShort === true
       this.#answer(record, settledOf(numberOf(answer), answer.version))
     }
-    if (this.#batch.some(({ state }) => state !== 'done')) return false
-    for (const record of this.#members) {
-      if (record.state !== 'superseded') continue
-      const { version, isShort } = inPlaceOf(record)
-      this.#answer(record, settledOf(numberOf({ result: 'superseded', isShort }), version))
-    }
-    this.#members = []
-    this.#batch = undefined
+    this.#superseded = this.#superseded.filter((record) => {
+      const inPlace = inPlaceOf(record)
+      if (inPlace.state !== 'done') return true
+      this.#answer(record, settledOf(numberOf({ result: 'superseded', isShort: inPlace.isShort }), inPlace.version))
+      return false
+    })
     this.#release()
+    if (records.some(({ state }) => state !== 'done')) return false
+    this.#batches.delete(batch)
     return true
   }
 
@@ -271,6 +273,8 @@ export class ProcessJournal implements Journal {
     this.#waiters.close()
   }
 
+  readonly #isRoomyNow = (): boolean => this.#isClosed || this.#isRoomy()
+
   #isRoomy(): boolean {
     if (this.#isLarge(this.#wantedBytes)) return this.#largeBytes === 0 || this.#largeBytes + this.#wantedBytes <= Math.max(this.#bytes, this.maxRecordBytes)
     return this.#usedBytes + this.#wantedBytes <= this.#bytes
@@ -285,8 +289,8 @@ export class ProcessJournal implements Journal {
     else this.#usedBytes += bytes
   }
 
-  /** From the oldest on; up to a record that a writer still holds. */
-  #choose({ records, bytes }: { records: number; bytes: number }): ProcessRecord[] {
+  /** From the oldest on, up to a record that a writer still holds; nothing of a partition that is busy. */
+  #choose({ records, bytes }: { records: number; bytes: number }, busy: ReadonlySet<number>): ProcessRecord[] {
     const chosen: ProcessRecord[] = []
     const keys = new Set<string>()
     let sum = 0
@@ -298,22 +302,24 @@ export class ProcessJournal implements Journal {
         }
         record.state = 'done'
         this.#counters.timed_out++
+        this.#release()
       }
-      if (record.state === 'committed') {
-        const id = `${record.write.namespace}|${record.write.key}`
-        if (keys.size > 0 && (keys.size >= records || sum + record.bytes > bytes)) break
-        sum += keys.has(id) ? 0 : record.bytes
-        keys.add(id)
-      }
+      if (record.state !== 'committed' || record.isUnderWay || busy.has(record.write.partition)) continue
+      const id = `${record.write.namespace}|${record.write.key}`
+      if (keys.size > 0 && (keys.size >= records || sum + record.bytes > bytes)) break
+      sum += keys.has(id) ? 0 : record.bytes
+      keys.add(id)
       chosen.push(record)
     }
     return chosen
   }
 
-  #coalesced(): ProcessRecord[] {
-    const due = this.#members.filter(({ state }) => state === 'committed').length
-    const batch = coalesced(this.#members)
-    this.#counters.coalesced += due - batch.length
+  #coalesced(chosen: readonly ProcessRecord[]): ProcessRecord[] {
+    const batch = coalesced(chosen)
+    const replaced = chosen.filter(({ state }) => state === 'superseded')
+    for (const record of replaced) record.isUnderWay = true
+    this.#superseded.push(...replaced)
+    this.#counters.coalesced += replaced.length
     return batch
   }
 
@@ -321,8 +327,9 @@ export class ProcessJournal implements Journal {
     record.state = 'done'
     this.#counters.settled++
     this.#answers.set(record.mark, settled)
-    // As many as a ring would still show; who waits is told below whatever their number.
+    // As many as a ring would still show.
     if (this.#answers.size > 4096) this.#answers.delete(this.#answers.keys().next().value!)
+    this.#waiters.answer(record.mark, settled)
   }
 
   /** Forgets what is done from the oldest on, and tells who waits. */

@@ -11,6 +11,8 @@ export interface ProcessRecord {
   readonly hardAtMs: number
   /** `done`: answered or cancelled. */
   state: 'prepared' | 'committed' | 'superseded' | 'done'
+  /** Of a batch that is not answered, or replaced by a record of one. */
+  isUnderWay: boolean
   hostVersion: number
   nsEpoch: number
   opNumber: number
@@ -55,6 +57,6 @@ export function drained({ write, payload, mark, hostVersion, nsEpoch, softAtMs, 
   const { op, namespace, key, partition, codec, condition, expected, sourceVersion } = write
   return {
     mark, op, namespace, key, partition, codec, payload, bytes: payload.length + Buffer.byteLength(key), condition, expected, sourceVersion, hostVersion, nsEpoch, softAtMs, hardAtMs,
-    opNumber, isOrphan: false, index,
+    opNumber, isOrphan: false, wasGivenUp: false, index,
   }
 }

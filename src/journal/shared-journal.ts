@@ -7,7 +7,7 @@ import { CacheError, misuse } from '../words/errors'
 import type {
   DeadLetter, DrainedBatch, DrainedRecord, FeedPositions, Journal, JournalWrite, Mark, PendingWrite, RecordResult, Settled,
 } from './contract'
-import { readBatch } from './drained'
+import { type Drained, readBatch } from './drained'
 import { SharedStatus } from './shared-status'
 import { bytesNamed, IN_FILE, ValueFiles } from './value-files'
 import { Waiters } from './waiters'
@@ -54,6 +54,15 @@ export function openSharedJournal(options: SharedJournalOptions): SharedJournal 
   return new SharedJournal(options)
 }
 
+interface Batch extends DrainedBatch {
+  readonly records: readonly Drained[]
+  readonly isAnswered: Uint8Array
+  /** Some of its values lie in files. */
+  readonly hasFiles: boolean
+  /** Under which its records have their ids. */
+  readonly term: number
+}
+
 const IN_THE_WAY = [undefined, 'write', 'clear'] as const
 
 export class SharedJournal implements Journal {
@@ -66,7 +75,6 @@ export class SharedJournal implements Journal {
   readonly status: SharedStatus
   readonly #native: NativeJournal
   readonly #box: Float64Array
-  readonly #marks: Float64Array
   readonly #files: ValueFiles
   readonly #waiters = new Waiters()
   readonly #appendListeners = new Set<() => void>()
@@ -75,8 +83,6 @@ export class SharedJournal implements Journal {
   /** Of the value that found no room in files. */
   #wantedBytes = 0
   #sweeping: NodeJS.Timeout | undefined
-  /** The batch has values that lie in files. */
-  #hasFiles = false
   #isClosed = false
 
   constructor(options: SharedJournalOptions) {
@@ -93,7 +99,6 @@ export class SharedJournal implements Journal {
     native.attach(mailbox)
     this.#native = native
     this.#box = new Float64Array(mailbox)
-    this.#marks = new Float64Array(native.lanes)
     this.hostId = native.hostId
     this.path = native.path
     this.warnings = native.warnings.split('\n').filter((line) => line !== '')
@@ -153,11 +158,6 @@ export class SharedJournal implements Journal {
     return this.#native.isSettled(mark)
   }
 
-  settledMarks(): Float64Array {
-    this.#native.settledMarks(this.#marks)
-    return this.#marks
-  }
-
   settled(mark: Mark, deadlineMs: number): Promise<Settled | undefined> {
     if (this.#isClosed) return Promise.resolve({ result: 'unknown', version: 0 })
     if (this.#native.isSettled(mark)) {
@@ -178,17 +178,24 @@ export class SharedJournal implements Journal {
     return settledOf(this.#box[OUT]!, this.#box[OUT + 1]!)
   }
 
-  async ownSettled(deadlineMs: number): Promise<boolean> {
-    return this.#lastMark === 0 || (await this.settled(this.#lastMark, deadlineMs)) !== undefined
+  ownSettled(deadlineMs: number): Promise<boolean> {
+    const mark = this.#lastMark
+    return this.#waiters.until(() => {
+      if (this.#isClosed || mark === 0) return true
+      // Announced first, as above.
+      this.#native.announce()
+      return this.#native.isPassed(mark)
+    }, deadlineMs)
   }
 
   roomy(deadlineMs: number): Promise<boolean> {
-    const isRoomy = (): boolean => {
-      if (this.#isClosed) return true
-      this.#native.announce()
-      return this.#native.isRoomy() && (this.#wantedBytes === 0 || this.#files.isRoomy(this.#wantedBytes))
-    }
-    return this.#waiters.waitForRoom(isRoomy, deadlineMs)
+    return this.#waiters.until(this.#isRoomy, deadlineMs)
+  }
+
+  readonly #isRoomy = (): boolean => {
+    if (this.#isClosed) return true
+    this.#native.announce()
+    return this.#native.isRoomy() && (this.#wantedBytes === 0 || this.#files.isRoomy(this.#wantedBytes))
   }
 
   pending(namespace: string, key: string): PendingWrite | undefined {
@@ -245,31 +252,33 @@ export class SharedJournal implements Journal {
   }
 
   resolve(record: DrainedRecord, hostVersion: number, nsEpoch: number): boolean {
-    return this.#native.resolve(record.index, hostVersion, nsEpoch)
+    return this.#native.resolve((record as Drained).id, hostVersion, nsEpoch)
   }
 
   assign(records: readonly DrainedRecord[]): boolean {
-    const numbers = new Float64Array(records.length)
-    for (const [i, { index }] of records.entries()) numbers[i] = index
+    const numbers = Float64Array.from(records as readonly Drained[], ({ id }) => id)
     if (!this.#native.assign(numbers)) return false
     for (const [i, record] of records.entries()) record.opNumber = numbers[i]!
     return true
   }
 
   settle(batch: DrainedBatch, results: readonly (RecordResult | undefined)[]): boolean {
-    const answers = new Float64Array(batch.records.length * 3)
+    const { records, isAnswered, hasFiles, term } = batch as Batch
+    if (term !== this.#native.term()) return false
+    const answers = new Float64Array(records.length * 3)
     const reasons: string[] = []
     let at = 0
-    for (const [i, { index }] of batch.records.entries()) {
+    for (let i = 0; i < records.length; i++) {
       const answer = results[i]
-      if (answer === undefined) continue
-      answers[at++] = index
+      if (answer === undefined || isAnswered[i] === 1) continue
+      isAnswered[i] = 1
+      answers[at++] = records[i]!.id
       answers[at++] = numberOf(answer)
       answers[at++] = answer.version
       if (answer.result === 'dead') reasons.push(answer.reason ?? '')
     }
-    const isOver = this.#native.settle(answers.subarray(0, at), reasons) === 1
-    if (isOver && this.#hasFiles) this.#sweep()
+    const isOver = this.#native.settle(answers.subarray(0, at), reasons) && !isAnswered.includes(0)
+    if (isOver && hasFiles) this.#sweep()
     return isOver
   }
 
@@ -310,18 +319,18 @@ export class SharedJournal implements Journal {
     this.#waiters.close()
   }
 
-  #readBatch(count: number): DrainedBatch {
+  #readBatch(count: number): Batch {
     const isResend = (this.#box[OUT + 1]! & 1) !== 0
     const wantsReplica = (this.#box[OUT + 1]! & 2) !== 0
     const meta = new Float64Array(count * this.#native.recordNumbers)
     const body = Buffer.allocUnsafeSlow(this.#box[OUT]!)
     this.#native.fill(meta, body)
-    this.#hasFiles = false
+    let hasFiles = false
     const records = readBatch(meta, body, this.#native.recordNumbers, ({ mark, payload }) => {
-      this.#hasFiles = true
+      hasFiles = true
       return this.#files.read(mark, payload!)
     })
-    return { records, isResend, wantsReplica }
+    return { records, isResend, wantsReplica, isAnswered: new Uint8Array(count), hasFiles, term: this.#native.term() }
   }
 
   /** Files that nobody waits for the room of: the leader removes them. */

@@ -1,7 +1,7 @@
-/** Those of an isolate who wait for the journal: for answers, by mark, and for room. */
+/** Those of an isolate who wait for the journal: for answers, by mark, and for states of it. */
 import type { Mark, Settled } from './contract'
 
-/** Room and other owners' lanes come without a sign now and then: who waits for room also looks by himself. */
+/** A state comes without a sign now and then: who waits for one also looks by himself. */
 const LOOK_MS = 50
 
 interface Waiter {
@@ -11,13 +11,12 @@ interface Waiter {
 
 export class Waiters {
   readonly #byMark = new Map<Mark, Waiter[]>()
-  readonly #forRoom: { resolve(isRoomy: boolean): void; deadlineMs: number }[] = []
-  #isRoomy: (() => boolean) | undefined
+  readonly #forStates: { holds: () => boolean; resolve(isSo: boolean): void; deadlineMs: number }[] = []
   #timer: NodeJS.Timeout | undefined
   #timerMs = 0
 
   get isEmpty(): boolean {
-    return this.#byMark.size === 0 && this.#forRoom.length === 0
+    return this.#byMark.size === 0 && this.#forStates.length === 0
   }
 
   /** Resolves with what `answer` is given for the mark; undefined at the deadline. */
@@ -46,33 +45,35 @@ export class Waiters {
     }
   }
 
-  /** Asks `isRoomy` whenever `look` is called, and now and then; true as soon as it says so. */
-  async waitForRoom(isRoomy: () => boolean, deadlineMs: number): Promise<boolean> {
-    if (isRoomy()) return true
+  /** Asks `holds` whenever `look` is called, and now and then; true as soon as it says so. Of several who wait with one function it is asked once. */
+  async until(holds: () => boolean, deadlineMs: number): Promise<boolean> {
+    if (holds()) return true
     if (deadlineMs <= performance.now()) return false
-    this.#isRoomy = isRoomy
     return new Promise((resolve) => {
-      this.#forRoom.push({ resolve, deadlineMs })
+      this.#forStates.push({ holds, resolve, deadlineMs })
       this.#lookAt(Math.min(performance.now() + LOOK_MS, deadlineMs))
     })
   }
 
-  /** Those who wait for room go on, all at once and in the order they came: who finds none after all waits again. */
+  /** Those whose state has come go on, all at once and in the order they came: who finds it gone after all waits again. */
   look(): void {
-    if (this.#forRoom.length === 0) return
+    if (this.#forStates.length === 0) return
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const isRoomy = this.#isRoomy!()
+    const told = new Map<() => boolean, boolean>()
     const nowMs = performance.now()
     let nextMs = nowMs + LOOK_MS
-    for (const waiter of this.#forRoom.splice(0)) {
-      if (isRoomy || waiter.deadlineMs <= nowMs) waiter.resolve(isRoomy)
+    for (const waiter of this.#forStates.splice(0)) {
+      const { holds } = waiter
+      const isSo = told.get(holds) ?? holds()
+      told.set(holds, isSo)
+      if (isSo || waiter.deadlineMs <= nowMs) waiter.resolve(isSo)
       else {
-        this.#forRoom.push(waiter)
+        this.#forStates.push(waiter)
         nextMs = Math.min(nextMs, waiter.deadlineMs)
       }
     }
-    if (this.#forRoom.length > 0) this.#lookAt(nextMs)
+    if (this.#forStates.length > 0) this.#lookAt(nextMs)
   }
 
   /** One timer for all of them. */

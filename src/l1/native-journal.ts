@@ -3,7 +3,6 @@ export interface NativeJournal {
   readonly hostId: string
   readonly path: string
   readonly warnings: string
-  readonly lanes: number
   readonly maxRecordBytes: number
   /** Doubles of the mailbox, and doubles per drained record. */
   readonly numbers: number
@@ -15,7 +14,7 @@ export interface NativeJournal {
   commit(mark: number, hostVersion: number, nsEpoch: number): boolean
   cancel(mark: number): void
   isSettled(mark: number): boolean
-  settledMarks(marks: Float64Array): void
+  isPassed(mark: number): boolean
   answer(mark: number): void
   await(mark: number): void
   announce(): void
@@ -31,9 +30,9 @@ export interface NativeJournal {
   term(): number
   drain(records: number, bytes: number): number
   fill(meta: Float64Array, body: Uint8Array): boolean
-  resolve(index: number, hostVersion: number, nsEpoch: number): boolean
-  assign(indices: Float64Array): boolean
-  settle(answers: Float64Array, reasons: readonly string[]): number
+  resolve(id: number, hostVersion: number, nsEpoch: number): boolean
+  assign(ids: Float64Array): boolean
+  settle(answers: Float64Array, reasons: readonly string[]): boolean
   sleep(): boolean
   positions(seqs: Float64Array, epochs: Float64Array, servers: Float64Array): void
   rememberPositions(seqs: Float64Array, epochs: Float64Array, servers: Float64Array): boolean

@@ -148,6 +148,10 @@ export interface WriteRecord {
   hostOrder?: number
   /** Bytes of key and payload, where they are known without asking for both. */
   bytes?: number
+  /** Bytes of `<namespace>|<key>` in UTF-8, where they are there without a string. */
+  suffixBytes?: number | undefined
+  /** Writes them at that place, where there is room. */
+  putSuffix?(target: Uint8Array, at: number): void
   /** On a record sent again: the last sequence of the partition that this host knew when it sent it first. */
   resendFloor?: number | undefined
 }
@@ -191,6 +195,8 @@ export interface FarWriter {
    * that touch one partition must not overlap. Resolves by `deadlineMs`.
    */
   write(batch: readonly WriteRecord[], deadlineMs: number, options?: WriteOptions): Promise<PartitionOutcome[]>
+  /** The same records, those that one node serves at present together: a call for each does not wait for the others' nodes. */
+  byNode<T extends { readonly partition: number }>(records: readonly T[]): T[][]
   /** What the server refuses to this user although it is needed; empty = all is allowed. */
   missingPermissions(deadlineMs: number): Promise<string[]>
   stats(): Record<string, number>

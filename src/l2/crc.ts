@@ -17,16 +17,19 @@ export function crcOf(bytes: Uint8Array, start: number, end: number): number {
   return (crc ^ -1) >>> 0
 }
 
-/** Of the parts one after the other; undefined unless they are short and of ASCII letters. */
-export function asciiCrc(...parts: readonly string[]): number | undefined {
-  let crc = -1
-  for (const part of parts) {
-    if (part.length > SHORT_TEXT) return undefined
-    for (let i = 0; i < part.length; i++) {
-      const code = part.charCodeAt(i)
-      if (code > 127) return undefined
-      crc = TABLE[(crc ^ code) & 255]! ^ (crc >>> 8)
-    }
+/** Goes on from `crc`, -1 at the start, with a short text of ASCII letters; undefined for any other. */
+export function asciiCrc(crc: number, text: string): number | undefined {
+  const { length } = text
+  if (length > SHORT_TEXT) return undefined
+  let next = crc
+  for (let i = 0; i < length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 127) return undefined
+    next = TABLE[(next ^ code) & 255]! ^ (next >>> 8)
   }
+  return next
+}
+
+export function endCrc(crc: number): number {
   return (crc ^ -1) >>> 0
 }

@@ -38,8 +38,10 @@ export function buildPlainBatch(
   const places = new Int32Array(count * 2)
   let eventBytes = 0
   for (let i = 0; i < count; i++) {
-    const { namespace, key } = records[i]!
-    const length = block.utf8(stem, suffixOf(namespace, key))
+    const record = records[i]!
+    const known = record.suffixBytes
+    const length = known ?? block.utf8(stem, suffixOf(record.namespace, record.key))
+    if (known !== undefined) block.suffixed(stem, record, known)
     places[2 * i] = block.at - 2 - length - block.origin
     places[2 * i + 1] = length
     eventBytes += 1 + stringHead(length) + length

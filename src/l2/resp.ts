@@ -84,6 +84,17 @@ export class RespBlock {
     return length
   }
 
+  /** The same of bytes that somebody else writes: so many of them. */
+  suffixed(prefix: Uint8Array, from: { putSuffix?(target: Uint8Array, at: number): void }, length: number): void {
+    this.reserve(prefix.length + length + 32)
+    this.open(prefix.length + length)
+    const { bytes, at } = this
+    for (let i = 0; i < prefix.length; i++) bytes[at + i] = prefix[i]!
+    from.putSuffix!(bytes, at + prefix.length)
+    this.at = at + prefix.length + length
+    this.close()
+  }
+
   number(value: number): void {
     this.reserve(64)
     this.open(digitsOf(value))

@@ -9,7 +9,7 @@ import { PARTITIONS, REPLICA_MS } from './contract'
 import { type Batch, buildBatch, type BatchSettings, readAnswer, weightOf } from './batch'
 import { ClockFloor } from './clock'
 import { denied, Failure, garbled, isUnnamedDenial, timeout } from './driver-errors'
-import type { Order } from './link'
+import type { Link, Order } from './link'
 import { Names } from './names'
 import { Nodes } from './nodes'
 import { missingPermissions } from './permissions'
@@ -103,6 +103,17 @@ export class Writer implements FarWriter {
     }
     if ((options.replicas ?? 0) > 0) await this.#wait(jobs, options.replicas!, deadlineMs)
     return jobs.map(({ outcome }) => outcome)
+  }
+
+  byNode<T extends { readonly partition: number }>(records: readonly T[]): T[][] {
+    const groups = new Map<Link | undefined, T[]>()
+    for (const record of records) {
+      const link = this.#nodes.linkOf(record.partition)
+      const group = groups.get(link)
+      if (group === undefined) groups.set(link, [record])
+      else group.push(record)
+    }
+    return [...groups.values()]
   }
 
   missingPermissions(deadlineMs: number): Promise<string[]> {

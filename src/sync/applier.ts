@@ -18,7 +18,13 @@ export interface ApplierOptions {
   onLink(state: LinkState, error: CacheError | undefined): void
   onHeard?(): void
   /** A host's write has got this version, 0 = one that is not known. */
-  onVersion?(namespace: string, key: string, version: number): void
+  onVersion?(of: Named, version: number): void
+}
+
+/** Its key may be made only when it is asked for. */
+interface Named {
+  readonly namespace: string
+  readonly key: string
 }
 
 interface Deferred {
@@ -47,9 +53,10 @@ export class Applier implements FeedListener {
     return this.#deferred.size > 0
   }
 
-  onChange({ namespace, key, version, origin }: Change): void {
+  onChange(change: Change): void {
+    const { namespace, key, version, origin } = change
     if (origin === this.#journal.hostId) return
-    this.#options.onVersion?.(namespace, key, version)
+    this.#options.onVersion?.(change, version)
     this.counters.invalidations++
     const view = viewAt(this.#table, namespace)
     // A write of ours that Redis has executed later may be answered sooner than this is heard.
@@ -70,9 +77,10 @@ export class Applier implements FeedListener {
   }
 
   /** `version`: what Redis gave a write of this host, 0 where it took another's. Called after the journal knows that it is settled. */
-  onOwnAnswer(namespace: string, key: string, version: number): void {
-    this.#options.onVersion?.(namespace, key, version)
+  onOwnAnswer(of: Named, version: number): void {
+    this.#options.onVersion?.(of, version)
     if (this.#deferred.size === 0) return
+    const { namespace, key } = of
     const id = `${namespace}|${key}`
     const deferred = this.#deferred.get(id)
     if (deferred === undefined) return

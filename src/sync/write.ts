@@ -6,6 +6,8 @@ import { restamped } from '../wire/tags'
 import { CLEAR, DELETE } from './journal-words'
 
 const NOTHING = new Uint8Array()
+/** '|' */
+const BAR = 124
 
 export interface Moment {
   nowMs: number
@@ -60,6 +62,15 @@ export class Write implements WriteRecord {
 
   get bytes(): number {
     return this.source.bytes
+  }
+
+  get suffixBytes(): number | undefined {
+    const { nameBytes } = this.source
+    return nameBytes === undefined ? undefined : nameBytes + 1
+  }
+
+  putSuffix(target: Uint8Array, at: number): void {
+    this.source.putNames!(target, at, BAR)
   }
 
   get condition(): FarCondition {

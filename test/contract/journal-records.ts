@@ -126,10 +126,30 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
       append(journal, 1, write('k'))
       append(journal, 0, write('', '', { op: 5, namespace: 'n', partition: 256 }))
       append(journal, 0, write('', '', { op: 5, namespace: 'n', partition: 256 }))
-      assert.deepEqual(drained(journal).records.map(({ op }) => op), [5, 5, 1])
+      const clears = drained(journal)
+      assert.deepEqual(clears.records.map(({ op }) => op), [5, 5])
+      assert.equal(journal.drain(LIMITS), undefined)
+      settleAll(journal, clears)
+      assert.deepEqual(drained(journal).records.map(({ op }) => op), [1])
     }))
 
-  test('the next batch comes when the last one is settled', () =>
+  test('what is in other partitions does not wait for a batch that is under way', () =>
+    withJournal(async (journal) => {
+      await elected(journal)
+      append(journal, 1, write('a', 'v', { partition: 1 }))
+      const first = drained(journal)
+      append(journal, 2, write('a', 'w', { partition: 1 }))
+      append(journal, 1, write('b', 'v', { partition: 2 }))
+      const second = drained(journal)
+      assert.deepEqual(keysOf(second), ['b@1'])
+      assert.equal(journal.drain(LIMITS), undefined)
+      settleAll(journal, second)
+      assert.equal(journal.drain(LIMITS), undefined)
+      settleAll(journal, first)
+      assert.deepEqual(keysOf(drained(journal)), ['a@2'])
+    }))
+
+  test('the next batch of a partition comes when the last one is settled', () =>
     withJournal(async (journal) => {
       await elected(journal)
       for (let i = 0; i < 5; i++) append(journal, 1, write(`k${i}`))
@@ -296,17 +316,20 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
       assert.deepEqual(journal.answerOf(first), { result: 'superseded', version: 4096 })
     }))
 
-  test('marks tell what is settled', () =>
+  test('a mark tells what is settled, whatever lies in front of it', () =>
     withJournal(async (journal) => {
       await elected(journal)
-      const first = append(journal, 1, write('a'))
-      const second = append(journal, 1, write('b'))
-      const lane = Math.floor(first / 2 ** 40)
-      assert.ok(second > first)
-      assert.ok(first >= journal.settledMarks()[lane]!)
-      settleAll(journal, drained(journal))
-      assert.ok(second < journal.settledMarks()[lane]!)
-      assert.ok(journal.isSettled(first) && journal.isSettled(second))
+      const [first, second] = [append(journal, 1, write('a', 'v', { partition: 1 })), append(journal, 1, write('b', 'v', { partition: 2 }))]
+      const batch = drained(journal)
+      const waiting = [journal.settled(second, soon()), journal.ownSettled(soon())] as const
+      assert.equal(journal.settle(batch, batch.records.map(({ mark }) => (mark === second ? { result: 'stored', version: 7 } : undefined))), false)
+      assert.deepEqual(await waiting[0], { result: 'stored', version: 7 })
+      assert.deepEqual([journal.isSettled(first), journal.isSettled(second)], [false, true])
+      assert.deepEqual(journal.answerOf(second), { result: 'stored', version: 7 })
+      assert.equal(journal.pending('', 'b'), undefined)
+      assert.equal(await journal.ownSettled(performance.now() + 10), false)
+      assert.equal(journal.settle(batch, batch.records.map(() => ({ result: 'stored', version: 8 }))), true)
+      assert.deepEqual([journal.isSettled(first), await waiting[1], journal.answerOf(second)], [true, true, { result: 'stored', version: 7 }])
       assert.equal(journal.isSettled(append(journal, 1, write('c'))), false)
     }))
 

@@ -16,7 +16,7 @@ std::vector<Drained> BatchOf(Leader& leader) {
     const RecordBody body = leader.body(id);
     const IndexEntry& entry = leader.entry(id);
     batch.push_back({std::string(body.ns), std::string(body.key), std::string(body.value), Mark::Make(entry.lane, entry.position).raw,
-                     entry.version, entry.op_number, entry.op, entry.is_orphan});
+                     entry.version, entry.op_number, entry.op, entry.is_orphan, id});
   }
   return batch;
 }
@@ -26,6 +26,8 @@ std::vector<Drained> Drain(Leader& leader, const DrainLimits& limits) {
   return BatchOf(leader);
 }
 
+uint32_t NthOf(const Leader& leader, size_t index) { return leader.batch().at(index); }
+
 std::string Words(const std::vector<Drained>& batch) {
   std::string words;
   for (const Drained& record : batch) words += (words.empty() ? "" : " ") + record.key + "=" + record.value;
@@ -33,7 +35,8 @@ std::string Words(const std::vector<Drained>& batch) {
 }
 
 bool AnswerAll(Leader& leader, JournalResult result) {
-  for (uint32_t i = 0; i < leader.batch().size(); i++) leader.Answer(i, {result, 100 + i, "refused"});
+  uint64_t version = 100;
+  for (uint32_t id : leader.batch()) leader.Answer(id, {result, version++, "refused"});
   return leader.Advance();
 }
 
@@ -42,6 +45,7 @@ JournalInput InputOf(const Write& write) {
   input.op = write.op;
   input.condition = write.condition;
   input.source_version = write.source_version;
+  input.partition = static_cast<uint16_t>(write.partition);
   input.ns = write.ns;
   input.key = write.key;
   return input;

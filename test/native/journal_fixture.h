@@ -31,9 +31,12 @@ struct Drained {
   uint64_t mark = 0, version = 0, op_number = 0;
   JournalOp op = JournalOp::kSet;
   bool is_orphan = false;
+  uint32_t id = 0;
 };
 
 std::vector<Drained> BatchOf(Leader& leader);
+// The name of a record of the last batch.
+uint32_t NthOf(const Leader& leader, size_t index);
 std::vector<Drained> Drain(Leader& leader, const DrainLimits& limits = {});
 // "k1=v k2=v" of a batch.
 std::string Words(const std::vector<Drained>& batch);
@@ -47,6 +50,7 @@ struct Write {
   JournalCondition condition = JournalCondition::kAlways;
   uint64_t source_version = 0;
   std::string ns = "n";
+  uint32_t partition = 0;
 };
 
 JournalInput InputOf(const Write& write);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -151,6 +152,7 @@ class Fuzz : public Dice {
  private:
   void Elect() {
     lead_.reset();
+    under_way_.clear();
     lead_ = std::make_unique<Lead>(journal_);
     if (!lead_->is_elected) Fail(__FILE__, __LINE__, "nobody can lead");
   }
@@ -204,16 +206,23 @@ class Fuzz : public Dice {
 
   void LeaderTurn() {
     Leader& leader = lead_->leader;
-    if (leader.batch().empty()) {
+    if (under_way_.empty() || Below(3) == 0) {
       if (Below(4) == 0) leader.GoToSleep();
-      for (const Drained& record : Drain(leader, {1 + Below(40), 1u << (6 + Below(14))})) Check(record.mark, record.key, record.value);
+      for (const Drained& record : Drain(leader, {1 + Below(40), 1u << (6 + Below(14))})) {
+        Check(record.mark, record.key, record.value);
+        under_way_.push_back(record.id);
+        if (record.is_orphan) leader.Resolve(record.id, Below(2) * ++version_, 1);
+      }
     }
-    for (uint32_t i = 0; i < leader.batch().size(); i++) {
-      if (Below(20) == 0) continue;
-      if (leader.entry(leader.batch()[i]).is_orphan) leader.Resolve(i, Below(2) * ++version_, 1);
-      leader.Assign(i);
-      leader.Answer(i, {static_cast<JournalResult>(1 + Below(5)), Below(100), "reason"});
-    }
+    std::erase_if(under_way_, [&](uint32_t id) {
+      if (Below(20) == 0) return false;
+      leader.Assign(id);
+      leader.Answer(id, {static_cast<JournalResult>(1 + Below(5)), Below(100), "reason"});
+      return true;
+    });
+    // Names that nobody has, or of records that are not under way.
+    const uint32_t id = Below(2) == 0 ? Below(1000) : ~0u - Below(3);
+    if (std::find(under_way_.begin(), under_way_.end(), id) == under_way_.end() && leader.Answer(id, {JournalResult::kStored, 1, {}})) Fail(__FILE__, __LINE__, "an answer of what is not under way");
     leader.Advance();
   }
 
@@ -223,6 +232,7 @@ class Fuzz : public Dice {
   std::unique_ptr<Lead> lead_;
   std::map<uint64_t, std::pair<std::string, std::string>> written_;
   std::vector<uint64_t> positions_;
+  std::vector<uint32_t> under_way_;
 };
 
 std::unique_ptr<Journal> OpenSeeded(const std::string& dir, uint64_t seed) {

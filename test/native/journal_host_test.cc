@@ -184,7 +184,7 @@ TEST("journal host: dead letters keep who, what and why; old ones make room; wha
   auto bury = [&](const std::string& key, const std::string& value, std::string_view reason) {
     CHECK(Put(owner, {key, value, 1}) != 0);
     CHECK_EQ(Drain(lead.leader).size(), 1);
-    CHECK(lead.leader.Answer(0, {JournalResult::kDead, 0, reason}) && lead.leader.Advance());
+    CHECK(lead.leader.Answer(NthOf(lead.leader, 0), {JournalResult::kDead, 0, reason}) && lead.leader.Advance());
   };
   bury("first", "value", "E: why");
   auto letters = ReadLetters(*journal);
@@ -231,7 +231,7 @@ TEST("journal host: a dead letter keeps its life and partition, and goes to one 
     uint64_t mark = 0;
     CHECK(owner.Prepare(input, value, &mark) == Status::kOk && owner.Commit(mark, 1, 1));
     CHECK_EQ(Drain(lead.leader).size(), 1);
-    CHECK(lead.leader.Answer(0, {JournalResult::kDead, 0, "E"}) && lead.leader.Advance());
+    CHECK(lead.leader.Answer(NthOf(lead.leader, 0), {JournalResult::kDead, 0, "E"}) && lead.leader.Advance());
   };
   bury("first", "1");
   bury("second", "2");

@@ -1,4 +1,5 @@
 // The leader's side: what goes next, what is replaced, what the next leader finds, and what a former one may not do.
+#include <map>
 #include <thread>
 
 #include "shm/clock.h"
@@ -37,7 +38,7 @@ TEST("journal leader: of the plain writes of a key only the last goes, whatever 
   CHECK_EQ(batch.size(), 3);
   for (const Drained& record : batch) CHECK(record.mark == third || record.mark == other || record.mark == del);
   CHECK_EQ(CountOf(*h.journal, JournalCounter::coalesced), 3);
-  for (uint32_t i = 0; i < batch.size(); i++) CHECK(lead.leader.Answer(i, {JournalResult::kStored, batch[i].mark == third ? 77u : 5u, {}}));
+  for (uint32_t i = 0; i < batch.size(); i++) CHECK(lead.leader.Answer(NthOf(lead.leader, i), {JournalResult::kStored, batch[i].mark == third ? 77u : 5u, {}}));
   CHECK(!IsSettled(*h.journal, first));
   CHECK(lead.leader.Advance());
   CHECK(IsSettled(*h.journal, first) && IsSettled(*h.journal, gone));
@@ -80,16 +81,34 @@ TEST("journal leader: what somebody waits for is never replaced, and all of a ke
   CHECK(Words(Drain(lead.leader)) == "k=h");
 }
 
-TEST("journal leader: clears go first and replace nothing") {
+TEST("journal leader: clears go alone, before everything else and wherever they lie, and replace nothing") {
   Host h;
-  CHECK(Put(h.a, {"k", "1", 2}) != 0 && Put(h.a, {"", "", 1, JournalOp::kClear}) != 0 && Put(h.a, {"k", "2", 4}) != 0);
+  for (int n = 0; n < 100; n++) CHECK(Put(h.b, {"b" + std::to_string(n), "x", 1}) != 0);
   CHECK(Put(h.b, {"", "", 1, JournalOp::kClear}) != 0);
+  CHECK(Put(h.a, {"k", "1", 2}) != 0 && Put(h.a, {"", "", 1, JournalOp::kClear}) != 0 && Put(h.a, {"k", "2", 4}) != 0);
   Lead lead(*h.journal);
-  const auto batch = Drain(lead.leader);
-  CHECK(batch.size() == 3 && batch[0].op == JournalOp::kClear && batch[1].op == JournalOp::kClear && batch[2].value == "2");
+  const auto clears = Drain(lead.leader, {1, 1});
+  CHECK(clears.size() == 2 && clears[0].op == JournalOp::kClear && clears[1].op == JournalOp::kClear);
+  // What was written after them must not arrive before them.
+  CHECK(Drain(lead.leader).empty() && lead.leader.batch().empty() && lead.leader.GoToSleep());
+  CHECK(Put(h.c, {"", "", 1, JournalOp::kClear}) != 0 && Drain(lead.leader).empty());
+  for (const Drained& record : clears) CHECK(lead.leader.Answer(record.id, {JournalResult::kStored, 1, {}}));
+  CHECK(lead.leader.Advance() && IsSettled(*h.journal, clears[0].mark) && !IsPassed(*h.journal, clears[0].mark));
+  CHECK_EQ(Drain(lead.leader).size(), 1);
+  CHECK(AnswerAll(lead.leader));
+  CHECK_EQ(Drain(lead.leader).size(), 101);
 }
 
-TEST("journal leader: a batch takes in what must not be left behind, whatever its limit") {
+TEST("journal leader: what a writer has cleared and not committed is waited for, before what may have come after it") {
+  Host h;
+  const uint64_t clear = Prepare(h.b, {"", "", 1, JournalOp::kClear});
+  CHECK(Put(h.a, {"k", "1", 2}) != 0);
+  Lead lead(*h.journal);
+  CHECK(Words(Drain(lead.leader)) == "k=1");  // its writer took too long
+  CHECK(AnswerAll(lead.leader) && !h.b.Commit(clear, 1, 1));
+}
+
+TEST("journal leader: older writes of a key go with a later one, whatever the limits and wherever they lie") {
   Host h;
   h.a.Cancel(Prepare(h.a, {"first lane", "", 1}));
   for (int n = 0; n < 20; n++) CHECK(Put(h.b, {"b" + std::to_string(n), "x", 1}) != 0);
@@ -98,16 +117,47 @@ TEST("journal leader: a batch takes in what must not be left behind, whatever it
   CHECK(Put(h.c, {"b5", "oldest", 0, JournalOp::kSet, kVersioned}) != 0);
   CHECK(Put(h.a, {"k", "newer", 4, JournalOp::kSet, kVersioned}) != 0);
   Lead lead(*h.journal);
-  const auto batch = Drain(lead.leader, {1, 1});
-  std::string k, b5;
-  for (const Drained& record : batch) {
-    if (record.key == "k") k += record.value + " ";
-    if (record.key == "b5") b5 += record.value + " ";
+  CHECK(Words(Drain(lead.leader, {1, 1})) == "k=older k=newer" && AnswerAll(lead.leader));
+  std::string b5;
+  size_t sum = 0;
+  for (auto batch = Drain(lead.leader, {10, 1u << 20}); !batch.empty(); batch = Drain(lead.leader, {10, 1u << 20})) {
+    sum += batch.size();
+    for (const Drained& record : batch) b5 += record.key == "b5" ? record.value + " " : "";
+    CHECK(AnswerAll(lead.leader));
   }
-  CHECK(k == "older newer ");
-  CHECK(b5 == "oldest x ");
-  CHECK(AnswerAll(lead.leader));
-  CHECK(Drain(lead.leader).empty());
+  CHECK(b5 == "oldest x " && sum == 41);
+}
+
+TEST("journal leader: a batch takes whole partitions, those of the oldest records first, and leaves those under way alone") {
+  Host h;
+  for (uint32_t n = 0; n < 60; n++) {
+    Write write{"k" + std::to_string(n), "x", 1};
+    write.partition = n % 6;
+    CHECK(Put(h.a, write) != 0);
+  }
+  Lead lead(*h.journal);
+  auto drain = [&](uint32_t records) {
+    std::map<uint32_t, size_t> partitions;
+    for (const Drained& record : Drain(lead.leader, {records, 1u << 20})) partitions[lead.leader.record(record.id).partition]++;
+    return partitions;
+  };
+  CHECK((drain(25) == std::map<uint32_t, size_t>{{0, 10}, {1, 10}}));
+  const std::vector<Drained> first = BatchOf(lead.leader);
+  Write again{"k0", "y", 2};
+  CHECK(Put(h.b, again) != 0);
+  CHECK((drain(25) == std::map<uint32_t, size_t>{{2, 10}, {3, 10}}));
+  // Answered in another order than sent; who waits is told at once, though records in front of it are not settled.
+  const std::vector<Drained> second = BatchOf(lead.leader);
+  h.a.Await(second[0].mark);
+  for (const Drained& record : second) CHECK(lead.leader.Answer(record.id, {JournalResult::kStored, 7, {}}));
+  CHECK(!lead.leader.Advance() && IsSettled(*h.journal, second[0].mark) && !IsPassed(*h.journal, second[0].mark));
+  JournalAnswer answers[2];
+  CHECK(h.a.TakeAnswers(answers, 2) == 1 && answers[0].mark == second[0].mark && answers[0].version == 7);
+  CHECK_EQ(h.journal->lane(0).acked.load(), h.journal->lane_bytes());
+  // Of a partition under way nothing more goes.
+  CHECK((drain(100) == std::map<uint32_t, size_t>{{4, 10}, {5, 10}}) && drain(100).empty() && lead.leader.GoToSleep());
+  for (const Drained& record : first) CHECK(lead.leader.Answer(record.id, {JournalResult::kStored, 7, {}}));
+  CHECK(!lead.leader.Advance() && !lead.leader.GoToSleep() && drain(100) == (std::map<uint32_t, size_t>{{0, 1}}));
 }
 
 TEST("journal leader: limits are kept, lanes take turns, and everything goes in the end") {
@@ -178,7 +228,7 @@ TEST("journal leader: a write that was given up waits for its writer, who makes 
   LetOrphansShow(lead.leader);
   const auto batch = Drain(lead.leader);
   CHECK(batch.size() == 1 && batch[0].is_orphan && batch[0].mark == orphan);
-  CHECK(lead.leader.Resolve(0, 6, 1) && lead.leader.Assign(0) != 0 && AnswerAll(lead.leader) && IsSettled(*h.journal, orphan));
+  CHECK(lead.leader.Resolve(NthOf(lead.leader, 0), 6, 1) && lead.leader.Assign(NthOf(lead.leader, 0)) != 0 && AnswerAll(lead.leader) && IsSettled(*h.journal, orphan));
 }
 
 TEST("journal leader: who has to make a write anew is told whether a later one of its key came after it") {
@@ -212,7 +262,7 @@ TEST("journal leader: who has to make a write anew is told whether a later one o
   conditional.condition = JournalCondition::kVersion;
   CHECK(Put(h.b, conditional) != 0 && !has_heir("c", c, 2));
   CHECK(Words(Drain(lead.leader)) == "c=perhaps" && AnswerAll(lead.leader) && !has_heir("c", c, 2));
-  CHECK(Put(h.b, {"c", "surely", 6}) != 0 && Words(Drain(lead.leader)) == "c=surely" && lead.leader.Assign(0) != 0);
+  CHECK(Put(h.b, {"c", "surely", 6}) != 0 && Words(Drain(lead.leader)) == "c=surely" && lead.leader.Assign(NthOf(lead.leader, 0)) != 0);
   CHECK(has_heir("c", c, 5) && heir != 0);
   CHECK(AnswerAll(lead.leader) && has_heir("c", c, 5) && heir == 0 && !has_heir("c", c, 6));
   h.a.Cancel(c);
@@ -223,7 +273,7 @@ TEST("journal leader: who has to make a write anew is told whether a later one o
   h.b.Release();
   LetOrphansShow(lead.leader);
   const auto batch = Drain(lead.leader);
-  CHECK(batch.size() == 1 && batch[0].mark == orphan && lead.leader.Resolve(0, 8, 1) && lead.leader.Assign(0) != 0 && AnswerAll(lead.leader));
+  CHECK(batch.size() == 1 && batch[0].mark == orphan && lead.leader.Resolve(NthOf(lead.leader, 0), 8, 1) && lead.leader.Assign(NthOf(lead.leader, 0)) != 0 && AnswerAll(lead.leader));
   CHECK(has_heir("o", o, 7) && heir == 0 && !has_heir("o", o, 8));
 }
 
@@ -252,14 +302,14 @@ TEST("journal leader: what the dead did not commit is the table's to decide") {
   CHECK_EQ(batch.size(), 3);
   for (uint32_t i = 0; i < batch.size(); i++) {
     if (batch[i].key == "acknowledged") {
-      CHECK(!batch[i].is_orphan && !lead.leader.Resolve(i, 5, 1) && batch[i].version == 7);
+      CHECK(!batch[i].is_orphan && !lead.leader.Resolve(NthOf(lead.leader, i), 5, 1) && batch[i].version == 7);
       continue;
     }
     CHECK(batch[i].is_orphan && batch[i].mark == (batch[i].key == "seen" ? first : second));
-    CHECK_EQ(lead.leader.Assign(i), 0);  // not before it is resolved
-    CHECK(lead.leader.Resolve(i, batch[i].key == "seen" ? 9 : 0, 1));
-    CHECK(!lead.leader.Resolve(i, 9, 1));
-    CHECK((lead.leader.Assign(i) != 0) == (batch[i].key == "seen"));
+    CHECK_EQ(lead.leader.Assign(NthOf(lead.leader, i)), 0);  // not before it is resolved
+    CHECK(lead.leader.Resolve(NthOf(lead.leader, i), batch[i].key == "seen" ? 9 : 0, 1));
+    CHECK(!lead.leader.Resolve(NthOf(lead.leader, i), 9, 1));
+    CHECK((lead.leader.Assign(NthOf(lead.leader, i)) != 0) == (batch[i].key == "seen"));
   }
   CHECK(AnswerAll(lead.leader));
   CHECK(IsSettled(*h.journal, second));
@@ -297,7 +347,7 @@ TEST("journal leader: what breaks after it was read is not sent, and the rest is
   const uint64_t later = Put(h.a, {"later", "v", 4});
   record(later)->op_number.store(uint64_t{1} << 40);
   batch = Drain(lead.leader);
-  CHECK(Words(batch) == "later=v" && !lead.leader.is_resend() && lead.leader.Assign(0) < 100);
+  CHECK(Words(batch) == "later=v" && !lead.leader.is_resend() && lead.leader.Assign(NthOf(lead.leader, 0)) < 100);
 }
 
 TEST("journal leader: a broken head is mended by the next record, a broken count of lanes by the next leader") {
@@ -324,11 +374,12 @@ TEST("journal leader: the next one sends again what was not answered, under the 
     CHECK(Put(h.a, {"a", "1", 2, JournalOp::kSet, kVersioned}) != 0 && Put(h.a, {"a", "2", 4, JournalOp::kSet, kVersioned}) != 0);
     CHECK(Put(h.b, {"b", "1", 2}) != 0 && Put(h.b, {"c", "1", 2}) != 0);
     CHECK_EQ(Drain(lead.leader).size(), 4);
-    for (uint32_t i = 0; i < 3; i++) CHECK(lead.leader.Assign(i) != 0);
+    for (uint32_t i = 0; i < 3; i++) CHECK(lead.leader.Assign(NthOf(lead.leader, i)) != 0);
     sent = BatchOf(lead.leader);
-    CHECK(lead.leader.Answer(0, {JournalResult::kStored, 50, {}}));
-    CHECK(!lead.leader.Answer(0, {JournalResult::kLost, 51, {}}) && !lead.leader.Advance());
-    CHECK(Drain(lead.leader).size() == 4);  // the batch is still under way
+    const uint32_t answered = NthOf(lead.leader, 0);
+    CHECK(lead.leader.Answer(answered, {JournalResult::kStored, 50, {}}));
+    CHECK(!lead.leader.Answer(answered, {JournalResult::kLost, 51, {}}) && !lead.leader.Advance());
+    CHECK(Drain(lead.leader).empty());  // the batch is still under way
   }
   CHECK(Put(h.c, {"a", "3", 6}) != 0);
   Lead next(*h.journal);
@@ -337,14 +388,14 @@ TEST("journal leader: the next one sends again what was not answered, under the 
   CHECK(next.leader.is_resend() && batch.size() == 2);
   for (uint32_t i = 0; i < 2; i++) {
     CHECK(batch[i].mark == sent[i + 1].mark && batch[i].op_number == sent[i + 1].op_number && batch[i].value == sent[i + 1].value);
-    CHECK_EQ(next.leader.Assign(i), batch[i].op_number);
+    CHECK_EQ(next.leader.Assign(NthOf(next.leader, i)), batch[i].op_number);
   }
   CHECK(AnswerAll(next.leader));
   batch = Drain(next.leader);
   CHECK(!next.leader.is_resend() && batch.size() == 2);
   uint64_t highest = 0;
   for (const Drained& record : sent) highest = std::max(highest, record.op_number);
-  for (uint32_t i = 0; i < 2; i++) CHECK(next.leader.Assign(i) > highest);
+  for (uint32_t i = 0; i < 2; i++) CHECK(next.leader.Assign(NthOf(next.leader, i)) > highest);
   CHECK(AnswerAll(next.leader) && Drain(next.leader).empty());
 }
 
@@ -378,9 +429,9 @@ TEST("journal leader: a former leader is refused everything") {
   h.journal->header().term.fetch_add(1);  // as if another had been elected
   CHECK(!old.candidate.IsLeading());
   for (uint32_t i = 0; i < 2; i++) {
-    CHECK_EQ(old.leader.Assign(i), 0);
-    CHECK(!old.leader.Resolve(i, 4, 1));
-    CHECK(!old.leader.Answer(i, {JournalResult::kDead, 9, "x"}));
+    CHECK_EQ(old.leader.Assign(NthOf(old.leader, i)), 0);
+    CHECK(!old.leader.Resolve(NthOf(old.leader, i), 4, 1));
+    CHECK(!old.leader.Answer(NthOf(old.leader, i), {JournalResult::kDead, 9, "x"}));
   }
   CHECK(!old.leader.Advance() && old.leader.GoToSleep());
   CHECK(record.state.load() == static_cast<uint32_t>(RecordState::kCommitted) && record.op_number.load() == 0);
@@ -409,8 +460,8 @@ TEST("journal leader: it falls asleep only if nothing is to be drained, and a co
   CHECK_EQ(header.append_wake.load(), 1);
 }
 
-TEST("journal leader: many keys in many lanes, all entangled, are placed in one pass") {
-  // Each key has records in two lanes, so that the first record of a batch pulls in one lane after the other.
+TEST("journal leader: many keys in many lanes, all entangled, go in the order of their versions") {
+  // Each key has records in two lanes.
   Directory dir;
   auto journal = OpenJournal(dir.path(), {32u << 20, 32, 4096});
   std::vector<std::unique_ptr<LaneOwner>> owners;
@@ -423,14 +474,17 @@ TEST("journal leader: many keys in many lanes, all entangled, are placed in one 
     }
   }
   Lead lead(*journal);
-  const auto batch = Drain(lead.leader, {1, 1});
-  CHECK(batch.size() > 30000);
-  std::string before;
-  for (const Drained& record : batch) {
-    if (record.version == 4 && before != record.key) return Fail(__FILE__, __LINE__, record.key + " goes before its older write");
-    before = record.key;
+  std::map<std::string, uint64_t> last;
+  size_t sum = 0;
+  for (auto batch = Drain(lead.leader, {500, 1u << 20}); !batch.empty(); batch = Drain(lead.leader, {500, 1u << 20})) {
+    for (const Drained& record : batch) {
+      if (last[record.key] >= record.version) return Fail(__FILE__, __LINE__, record.key + " goes before its older write");
+      last[record.key] = record.version;
+    }
+    sum += batch.size();
+    CHECK(AnswerAll(lead.leader));
   }
-  CHECK(AnswerAll(lead.leader));
+  CHECK_EQ(sum, 32 * kEach);
 }
 
 }  // namespace

@@ -14,7 +14,8 @@ enum class State { kOpen, kCommitted, kReplaced, kSettled, kGone };
 
 struct Record {
   uint64_t mark = 0, version = 0, op_number = 0;
-  uint32_t key = 0, owner = 0;
+  uint32_t key = 0, owner = 0, id = 0;
+  bool is_under_way = false;
   JournalOp op = JournalOp::kSet;
   bool is_plain = false, is_replaceable = false, is_orphan = false;
   bool may_be_taken = false;  // open while the leader drained
@@ -24,7 +25,7 @@ struct Record {
   bool is_unsettled() const { return state == State::kOpen || state == State::kCommitted || state == State::kReplaced; }
 };
 
-constexpr uint32_t kKeys = 6, kOwners = 3;
+constexpr uint32_t kKeys = 6, kOwners = 3, kSlots = 3;
 
 class History : public Dice {
  public:
@@ -40,8 +41,8 @@ class History : public Dice {
     while (!IsOver() && PreciseNs() < end_ns && Failures() == 0) {
       CommitAll();
       WithdrawAll();
-      if (!batch_.empty() || is_answering_) AnswerSome(true);
-      else DrainOne();
+      AnswerSome(true);
+      DrainOne();
     }
     for (const Record& r : records_) Expect(!r.is_unsettled(), "a record is never settled");
     for (uint32_t i = 0; i < journal_.geometry().lane_count; i++) {
@@ -90,8 +91,9 @@ class History : public Dice {
       case 4: write.source_version = 3; break;
       case 5: if (Below(3) == 0) write.op = JournalOp::kClear, write.key = ""; break;
     }
-    write.value = r.value = std::string(Below(Below(8) == 0 ? 3000 : 200), static_cast<char>('a' + Below(26)));
     r.op = write.op;
+    write.partition = PartitionOf(r);
+    write.value = r.value = std::string(Below(Below(8) == 0 ? 3000 : 200), static_cast<char>('a' + Below(26)));
     const bool is_bare = write.condition == JournalCondition::kAlways && write.source_version == 0;
     r.is_plain = is_bare && (r.op == JournalOp::kSet || r.op == JournalOp::kDelete);
     r.is_replaceable = r.op != JournalOp::kClear && write.condition != JournalCondition::kVersion && write.source_version == 0;
@@ -155,10 +157,14 @@ class History : public Dice {
     lead_.reset();
     lead_ = std::make_unique<Lead>(journal_);
     Expect(lead_->is_elected, "nobody leads");
-    batch_.clear();
-    answered_.clear();
-    is_answering_ = false;
+    for (Record& r : records_) r.is_under_way = false;
     CheckAcked();
+  }
+
+  // Clears have one of their own.
+  static uint32_t PartitionOf(const Record& r) { return r.op == JournalOp::kClear ? kPartitions - 1 : r.key % kSlots; }
+  bool IsAnythingUnderWay() const {
+    return std::any_of(records_.begin(), records_.end(), [](const Record& r) { return r.is_under_way; });
   }
 
   Record* Find(uint64_t mark) {
@@ -180,7 +186,6 @@ class History : public Dice {
   }
 
   void DrainOne() {
-    if (is_answering_) return Expect(Drain(lead_->leader).size() == batch_.size(), "a batch begins before the former is over");
     const std::vector<Drained> batch = Drain(lead_->leader, {1 + Below(Below(2) != 0 ? 3 : 60), 1u << (5 + Below(12))});
     for (size_t at : open_) records_[at].may_be_taken = true;
     std::vector<Record*> sent;
@@ -191,7 +196,12 @@ class History : public Dice {
       Expect(r->state == State::kCommitted || (r->state == State::kOpen && r->is_orphan), "a record that is not to be sent");
       Expect(d.is_orphan == (r->state == State::kOpen), "an orphan is not told, or is none");
       Expect(std::find(sent.begin(), sent.end(), r) == sent.end(), "a record twice in a batch");
+      for (const Record& other : records_) {
+        const bool is_beside = other.op == JournalOp::kClear || PartitionOf(other) == PartitionOf(*r);
+        Expect(!other.is_under_way || !is_beside, "a record goes beside others of its partition, or a clear");
+      }
       if (!d.is_orphan) Expect(d.version == r->version, "another version");
+      r->id = d.id;
       sent.push_back(r);
     }
     if (lead_->leader.is_resend() && !batch.empty()) {
@@ -200,30 +210,33 @@ class History : public Dice {
       Expect(numbered == sent.size(), "not all of a former leader's records are sent again");
       for (size_t i = 0; i < sent.size(); i++) Expect(batch[i].op_number == sent[i]->op_number && batch[i].op_number != 0, "another op number");
     } else {
-      for (const Record& r : records_) Expect(r.state != State::kCommitted || r.op_number == 0, "something new before what a former leader sent");
+      for (const Record& r : records_) {
+        if (!sent.empty()) Expect(r.state != State::kCommitted || r.op_number == 0 || r.is_under_way, "something new before what a former leader sent");
+      }
       CheckChoice(sent);
     }
-    batch_.clear();
-    for (Record* r : sent) batch_.push_back(r->mark);
-    is_answering_ = !batch_.empty();
-    Resolve();
-    if (!is_answering_) CheckAcked();
+    for (Record* r : sent) r->is_under_way = true;
+    Resolve(sent);
+    CheckAcked();
   }
 
   void CheckChoice(const std::vector<Record*>& sent) {
     auto is_sent = [&](const Record& r) { return std::find(sent.begin(), sent.end(), &r) != sent.end(); };
     uint64_t highest[kKeys] = {};
-    bool was_keyed = false;
+    size_t clears = 0;
     for (const Record* r : sent) {
-      if (r->op == JournalOp::kClear) Expect(!was_keyed || r->state == State::kOpen, "a clear after other writes");
-      else was_keyed = true;
+      clears += r->op == JournalOp::kClear ? 1 : 0;
       if (r->op == JournalOp::kClear || r->state != State::kCommitted) continue;
       Expect(r->version > highest[r->key], "versions of a key out of order");
       highest[r->key] = r->version;
     }
+    Expect(clears == 0 || clears == sent.size(), "a clear beside other writes");
+    if (clears == 0 && !sent.empty()) {
+      for (const Record& r : records_) Expect(r.op != JournalOp::kClear || r.state != State::kCommitted, "other writes before a clear");
+    }
     std::vector<Record*> replaced;
     for (Record& r : records_) {
-      if (r.op == JournalOp::kClear || r.state != State::kCommitted || r.version > highest[r.key]) continue;
+      if (r.op == JournalOp::kClear || r.is_under_way || r.state != State::kCommitted || r.version > highest[r.key]) continue;
       const bool may_go = std::any_of(sent.begin(), sent.end(), [&](const Record* by) {
         return by->key == r.key && by->op != JournalOp::kClear && by->state == State::kCommitted && Replaces(r, *by);
       });
@@ -233,50 +246,48 @@ class History : public Dice {
     for (Record* r : replaced) r->state = State::kReplaced;
   }
 
-  void Resolve() {
-    for (uint32_t i = 0; i < batch_.size(); i++) {
-      Record& r = *Find(batch_[i]);
-      if (!r.is_orphan || r.state != State::kOpen) continue;
+  void Resolve(const std::vector<Record*>& sent) {
+    for (Record* r : sent) {
+      if (!r->is_orphan || r->state != State::kOpen) continue;
       // Only what still stands in the table.
-      const bool stands = r.version != 0 && r.version == versions_[r.key];
-      Expect(lead_->leader.Resolve(i, stands ? r.version : 0, 1), "an orphan is not to be resolved");
-      r.state = stands ? State::kCommitted : State::kGone;
+      const bool stands = r->version != 0 && r->version == versions_[r->key];
+      Expect(lead_->leader.Resolve(r->id, stands ? r->version : 0, 1), "an orphan is not to be resolved");
+      r->state = stands ? State::kCommitted : State::kGone;
       for (const Record& older : records_) {
-        const bool is_left = stands && older.key == r.key && older.op != JournalOp::kClear && older.state == State::kCommitted &&
-                             older.version < r.version && std::find(batch_.begin(), batch_.end(), older.mark) == batch_.end();
+        const bool is_left = stands && older.key == r->key && older.op != JournalOp::kClear && older.state == State::kCommitted &&
+                             older.version < r->version && !older.is_under_way;
         Expect(!is_left, "an older write of an orphan's key is left behind");
       }
     }
   }
 
   void AnswerSome(bool all) {
-    if (!is_answering_) return;
+    if (!IsAnythingUnderWay()) return;
     Leader& leader = lead_->leader;
-    for (uint32_t i = 0; i < batch_.size(); i++) {
-      Record& r = *Find(batch_[i]);
-      if (std::find(answered_.begin(), answered_.end(), r.mark) != answered_.end()) continue;
-      if (r.state == State::kCommitted) {
-        const uint64_t number = leader.Assign(i);
-        Expect(number != 0 && (r.op_number == 0 ? number > last_op_ : number == r.op_number), "an op number twice");
-        r.op_number = number;
-        last_op_ = std::max(last_op_, number);
-      }
-      if (!all && Below(3) == 0) continue;
-      Expect(leader.Answer(i, {r.state == State::kGone ? JournalResult::kSuperseded : JournalResult::kStored, 1 + Below(99), {}}), "an answer is refused");
-      answered_.push_back(r.mark);
-      if (r.state != State::kCommitted) continue;
-      r.state = State::kSettled;
-      if (r.op != JournalOp::kClear) settled_[r.key] = std::max(settled_[r.key], r.version);
+    std::vector<Record*> due;
+    for (Record& r : records_) {
+      if (r.is_under_way) due.push_back(&r);
     }
-    const bool is_over = leader.Advance();
-    const bool is_answered = std::all_of(batch_.begin(), batch_.end(), [&](uint64_t mark) {
-      return std::find(answered_.begin(), answered_.end(), mark) != answered_.end();
-    });
-    Expect(is_over == is_answered, "a batch is over too early or too late");
-    if (!is_over) return;
-    is_answering_ = false;
-    batch_.clear();
-    answered_.clear();
+    // The numbers rise as in a batch: older records of a key were sent before.
+    std::sort(due.begin(), due.end(), [](const Record* a, const Record* b) { return std::pair(a->key, a->version) < std::pair(b->key, b->version); });
+    for (Record* r : due) {
+      if (r->state != State::kCommitted) continue;
+      const uint64_t number = leader.Assign(r->id);
+      uint64_t& last = last_op_[PartitionOf(*r)];
+      Expect(number != 0 && (r->op_number == 0 ? number > last : number == r->op_number), "an op number twice");
+      r->op_number = number;
+      last = std::max(last, number);
+    }
+    for (Record* r : due) {
+      if (!all && Below(3) == 0) continue;
+      Expect(leader.Answer(r->id, {r->state == State::kGone ? JournalResult::kSuperseded : JournalResult::kStored, 1 + Below(99), {}}), "an answer is refused");
+      r->is_under_way = false;
+      if (r->state != State::kCommitted) continue;
+      r->state = State::kSettled;
+      Expect(IsSettled(journal_, r->mark), "an answered record does not count as settled");
+      if (r->op != JournalOp::kClear) settled_[r->key] = std::max(settled_[r->key], r->version);
+    }
+    Expect(leader.Advance() == !IsAnythingUnderWay(), "a batch is over too early or too late");
     CheckAcked();
   }
 
@@ -293,7 +304,7 @@ class History : public Dice {
       if (r.is_orphan || r.is_given_up) r.state = State::kGone;
     }
     std::erase_if(records_, [&](const Record& r) {
-      return !r.is_unsettled() && IsSettled(journal_, r.mark) && open_.empty() && batch_.empty();
+      return !r.is_unsettled() && IsSettled(journal_, r.mark) && open_.empty() && !r.is_under_way;
     });
   }
 
@@ -318,14 +329,12 @@ class History : public Dice {
   }
 
   Journal& journal_;
-  uint64_t seed_, last_op_ = 0;
+  uint64_t seed_, last_op_[kPartitions] = {};
   std::unique_ptr<LaneOwner> owners_[kOwners];
   std::unique_ptr<Lead> lead_;
   std::vector<Record> records_;
   std::vector<size_t> open_;
-  std::vector<uint64_t> batch_, answered_;
   std::map<uint32_t, uint64_t> versions_, settled_;  // by key: given by the table, and the highest that was answered
-  bool is_answering_ = false;
 };
 
 TEST("journal model: random histories keep every rule") {

@@ -1,5 +1,7 @@
 #include "test/native/journal_world.h"
 
+#include <algorithm>
+
 #include <sys/mman.h>
 
 #include <cstring>
@@ -127,7 +129,7 @@ bool WorldWriter::Step() {
     if (id >= kWorldIds) return false;
     const std::string value = ValueOf(id, key, bytes);
     JournalInput input = InputOf(write);
-    input.partition = static_cast<uint16_t>(is_clear ? 0 : key % kWorldPartitions);
+    input.partition = static_cast<uint16_t>(is_clear ? kWorldClears : key % kWorldClears);
     uint64_t mark;
     Status status;
     while ((status = owner_.Prepare(input, value, &mark)) == Status::kNoRoom) {
@@ -223,13 +225,13 @@ bool WorldLeader::TryLead() {
 }
 
 void WorldLeader::Resign() {
+  under_way_.clear();
   leader_.reset();
   candidate_.reset();
 }
 
-// What Redis does with the record of the batch.
-JournalResult WorldLeader::Send(uint32_t index) {
-  const uint32_t record = leader_->batch()[index];
+// What Redis does with the record.
+JournalResult WorldLeader::Send(uint32_t record) {
   const IndexEntry& entry = leader_->entry(record);
   const RecordBody body = leader_->body(record);
   const uint64_t mark = Mark::Make(entry.lane, entry.position).raw;
@@ -258,40 +260,52 @@ JournalResult WorldLeader::Send(uint32_t index) {
   return DecisionOn(payload.id);
 }
 
-bool WorldLeader::Step() {
+// Sends another batch, of whatever is not under way. False if there is none.
+bool WorldLeader::DrainOne() {
   Leader& leader = *leader_;
-  if (leader.batch().empty()) {
-    if (Below(8) == 0 && leader.GoToSleep()) return false;
-    leader.Drain({1 + Below(Below(2) != 0 ? 8 : 200), uint64_t{1} << (8 + Below(12))});
-    if (leader.batch().empty()) return !leader.GoToSleep();
-  }
-  const auto count = static_cast<uint32_t>(leader.batch().size());
-  std::vector<JournalResult> results(count, JournalResult::kNone);
-  if (leader.is_resend()) world_.resent.fetch_add(count, kRelaxed);
-  for (uint32_t i = 0; i < count; i++) {
-    const uint32_t record = leader.batch()[i];
-    if (!leader.entry(record).is_orphan) continue;
+  const std::vector<uint32_t> batch = leader.Drain({1 + Below(Below(2) != 0 ? 8 : 200), uint64_t{1} << (8 + Below(12))});
+  if (leader.is_resend()) world_.resent.fetch_add(batch.size(), kRelaxed);
+  std::vector<JournalResult> results(batch.size(), JournalResult::kNone);
+  for (size_t i = 0; i < batch.size(); i++) {
+    const IndexEntry& entry = leader.entry(batch[i]);
+    for (const auto& [id, result] : under_way_) {
+      const IndexEntry& other = leader.entry(id);
+      if (other.partition == entry.partition || other.op == JournalOp::kClear) world_.Fail("a record goes beside others of its partition, or a clear");
+    }
+    if (!entry.is_orphan) continue;
     world_.orphans.fetch_add(1, kRelaxed);
     Payload payload;
-    if (!ReadValue(leader.body(record).value, &payload)) world_.Fail("a torn orphan");
-    const bool stands = leader.entry(record).op != JournalOp::kClear && world_.table[payload.key].load() == payload.id;
-    leader.Resolve(i, stands ? world_.writes[payload.id].version.load() : 0, 1);
+    if (!ReadValue(leader.body(batch[i]).value, &payload)) world_.Fail("a torn orphan");
+    const bool stands = entry.op != JournalOp::kClear && world_.table[payload.key].load() == payload.id;
+    leader.Resolve(batch[i], stands ? world_.writes[payload.id].version.load() : 0, 1);
     if (!stands) results[i] = JournalResult::kSuperseded;
   }
-  for (uint32_t i = 0; i < count && !leader.is_resend(); i++) {
-    if (results[i] == JournalResult::kNone && leader.Assign(i) == 0) world_.Fail("no op number is given");
+  for (size_t i = 0; i < batch.size() && !leader.is_resend(); i++) {
+    if (results[i] == JournalResult::kNone && leader.Assign(batch[i]) == 0) world_.Fail("no op number is given");
   }
-  for (uint32_t i = 0; i < count; i++) {
-    if (results[i] == JournalResult::kNone) results[i] = Send(i);
+  for (size_t i = 0; i < batch.size(); i++) {
+    if (results[i] == JournalResult::kNone) results[i] = Send(batch[i]);
+    under_way_.emplace_back(batch[i], results[i]);
   }
-  // In any order, and not always all of them before the leader goes.
-  const uint32_t first = Below(count), left_out = Below(30) == 0 ? 1 + Below(count) : 0;
-  for (uint32_t n = 0; n + left_out < count; n++) {
-    const uint32_t i = (first + n) % count;
-    leader.Answer(i, {results[i], 100, "refused"});
-  }
-  if (left_out == 0 && !leader.Advance()) world_.Fail("an answered batch is not over");
-  if (left_out != 0) Resign();
+  return !batch.empty();
+}
+
+// In any order, and not always all of them before the leader goes.
+void WorldLeader::AnswerSome() {
+  const size_t count = under_way_.size(), first = Below(count);
+  const size_t left_out = Below(4) == 0 ? Below(count) : 0;
+  std::rotate(under_way_.begin(), under_way_.begin() + static_cast<std::ptrdiff_t>(first), under_way_.end());
+  for (size_t n = left_out; n < count; n++) leader_->Answer(under_way_[n].first, {under_way_[n].second, 100, "refused"});
+  under_way_.resize(left_out);
+  if (leader_->Advance() != under_way_.empty()) world_.Fail("what is under way is over too early or too late");
+  if (left_out != 0 && Below(8) == 0) Resign();
+}
+
+bool WorldLeader::Step() {
+  if (under_way_.empty() && Below(8) == 0 && leader_->GoToSleep()) return false;
+  const bool has_more = (under_way_.empty() || Below(2) == 0) && DrainOne();
+  if (!under_way_.empty() && (!has_more || Below(2) == 0)) AnswerSome();
+  else if (!has_more) return !leader_->GoToSleep();
   return true;
 }
 

@@ -13,7 +13,7 @@
 
 namespace strata::test {
 
-inline constexpr uint32_t kWorldKeys = 400, kWorldPartitions = 4;
+inline constexpr uint32_t kWorldKeys = 400, kWorldPartitions = 5, kWorldClears = 4;  // the last one is of clears
 inline constexpr uint32_t kWorldIds = 1u << 20, kWorldOps = 1u << 19;
 
 // One write: what the table keeps of it, and what became of it.
@@ -84,13 +84,16 @@ class WorldLeader {
 
  private:
   uint32_t Below(uint64_t n);
-  JournalResult Send(uint32_t index);
+  bool DrainOne();
+  void AnswerSome();
+  JournalResult Send(uint32_t id);
 
   Journal& journal_;
   World& world_;
   uint64_t random_;
   std::unique_ptr<Candidate> candidate_;
   std::unique_ptr<Leader> leader_;
+  std::vector<std::pair<uint32_t, JournalResult>> under_way_;  // of all batches
 };
 
 // Of a journal at rest: everything acknowledged has arrived, every lane is empty, free and claimable. What is wrong, or "".

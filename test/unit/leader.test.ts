@@ -26,7 +26,7 @@ async function attempts(answers: readonly EntryResult[]): Promise<WriteRecord[]>
       sent.push(...batch)
       return [{ partition: PARTITION, records: batch, results: [result], epoch: 1, lastSeq: SEQ, replicas: 0 }]
     },
-    missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+    byNode: (records) => [[...records]], missingPermissions: async () => [], stats: () => ({}), close: async () => {},
   }
   // It goes on while the record is under way.
   const positions = () => ({ seqs: new Float64Array(257).fill(SEQ + sent.length), epochs: new Float64Array(257).fill(1), servers: new Float64Array(257) })
@@ -71,7 +71,7 @@ suite('leader', (test) => {
         if (sizes.length === 1) await new Promise((resolve) => setTimeout(resolve, 600))
         return [{ partition: PARTITION, records: batch, results: batch.map(() => applied), epoch: 1, lastSeq: SEQ, replicas: 0 }]
       },
-      missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+      byNode: (records) => [[...records]], missingPermissions: async () => [], stats: () => ({}), close: async () => {},
     }
     const positions = () => ({ seqs: new Float64Array(257), epochs: new Float64Array(257), servers: new Float64Array(257) })
     const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
@@ -101,7 +101,7 @@ suite('leader', (test) => {
         batches.push({ keys: batch.map(({ key }) => key), atMs: performance.now() })
         return [{ partition: PARTITION, records: batch, results: batch.map(() => applied), epoch: 1, lastSeq: SEQ, replicas: 0 }]
       },
-      missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+      byNode: (records) => [[...records]], missingPermissions: async () => [], stats: () => ({}), close: async () => {},
     }
     const positions = () => ({ seqs: new Float64Array(257), epochs: new Float64Array(257), servers: new Float64Array(257) })
     const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
@@ -141,7 +141,7 @@ suite('leader', (test) => {
         sent += batch.length
         return [{ partition: PARTITION, records: batch, results: batch.map(() => applied), epoch: 1, lastSeq: SEQ, replicas: 0 }]
       },
-      missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+      byNode: (records) => [[...records]], missingPermissions: async () => [], stats: () => ({}), close: async () => {},
     }
     const positions = () => ({ seqs: new Float64Array(257), epochs: new Float64Array(257), servers: new Float64Array(257) })
     const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
@@ -176,7 +176,7 @@ suite('leader', (test) => {
           sent.push(...batch.map(({ key }) => key))
           return [{ partition: PARTITION, records: batch, results: batch.map(() => applied), epoch: 1, lastSeq: SEQ, replicas: 0 }]
         },
-        missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+        byNode: (records) => [[...records]], missingPermissions: async () => [], stats: () => ({}), close: async () => {},
       }
       const positions = () => ({ seqs: new Float64Array(257), epochs: new Float64Array(257), servers: new Float64Array(257) })
       const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
@@ -225,7 +225,7 @@ suite('leader', (test) => {
         applier.onClear('some', 7, 'clear', 'f00')
         return [{ partition: 256, records: batch, results: [{ state: 'applied', version: 6 }], epoch: 1, lastSeq: SEQ, replicas: 0 }]
       },
-      missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+      byNode: (records) => [[...records]], missingPermissions: async () => [], stats: () => ({}), close: async () => {},
     }
     const leader = new Leader({ table, journal, writer, feed, applier }, { batchRecords: 10, batchBytes: 1_000, batchDelayMs: 0, writeTimeoutMs: 1_000, replicas: 0 })
     const mark = append(journal, 0, write('', '', { op: CLEAR, namespace: 'some', partition: 256 }))
@@ -259,7 +259,7 @@ suite('leader', (test) => {
         }, 20)
         return [{ partition: batch[0]!.partition, records: batch, results: batch.map(({ op }) => (op === CLEAR ? { state: 'dup' } : applied)), epoch: 1, lastSeq: SEQ, replicas: 0 }]
       },
-      missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+      byNode: (records) => [[...records]], missingPermissions: async () => [], stats: () => ({}), close: async () => {},
     }
     const leader = new Leader({ table, journal, writer, feed, applier }, { batchRecords: 10, batchBytes: 1_000, batchDelayMs: 0, writeTimeoutMs: 1_000, replicas: 0 })
     append(journal, 0, write('', '', { op: CLEAR, namespace: 'some', partition: 256 }))
