@@ -232,11 +232,11 @@ export abstract class Writes<Map> extends Reads<Map> {
   }
 
   /** A new life for the value, wherever it is. */
-  async #renew(key: string, terms: Terms, lifeOf: (hardLeftMs: number, ttlLeftMs: number) => Life, overAny: boolean): Promise<boolean> {
+  async #renew(key: string, terms: Terms, lifeOf: (hardLeftMs: number, ttlLeftMs: number) => Life, ends: boolean): Promise<boolean> {
     const startMs = performance.now()
     for (;;) {
       if (this.view.entry(key) === undefined) await this.readBelow(key)
-      const isRenewed = await this.far!.writes.renew(this.view, key, terms, lifeOf, startMs, overAny)
+      const isRenewed = await this.far!.writes.renew(this.view, key, terms, lifeOf, startMs, ends)
       if (isRenewed !== undefined) return isRenewed
     }
   }

@@ -15,6 +15,8 @@ export type Mark = number
 /** Operations (JournalOp in native/journal/layout.h). */
 export const SET = 1 as const
 export const DELETE = 2 as const
+/** Ends the life of whatever Redis has; its value, with its life over, is that of the host until then. */
+export const EXPIRE = 4 as const
 export const CLEAR = 5 as const
 
 export interface JournalWrite {
@@ -29,8 +31,9 @@ export interface JournalWrite {
   codec: number
   payload: string | Uint8Array
   life: Life
-  /** 0 none, 1 absent, 2 version (`expected`), 3 unchanged since `expected`: a loaded value. */
+  /** 0 none, 1 absent, 2 version (`expected`), 3 unchanged since `expected`: a loaded value, a new life. */
   condition: 0 | 1 | 2 | 3
+  /** For condition 3 and op 4 also the version of a write of this host that was not answered yet (sync/versions.ts). */
   expected: number
   /** The caller's own version, 0 = none. A record that has one is conditional. */
   sourceVersion: number
@@ -49,6 +52,8 @@ export interface RecordResult {
   isShort?: boolean
   /** Of `dead`: why, for people. */
   reason?: string
+  /** Of an expiry: the life it ended was another value's. */
+  isOther?: boolean
 }
 
 /** `unknown`: settled, but nobody asked in time: its answer has been overwritten. Cannot happen to who asks in the tick of the commit. */

@@ -129,12 +129,13 @@ function duplicate(record: WriteRecord, told: Told | undefined): EntryResult {
   const at = told === undefined ? -1 : record.opNumber - (told.last - told.count + 1)
   if (told === undefined || at < 0 || at >= told.count) return { state: 'dup' }
   const mark = told.marks === '' ? 'a' : told.marks[at] ?? ''
-  if (record.op === 5 || !'alo'.includes(mark)) return { state: 'dup' }
+  if (record.op === 5 || !'axlo'.includes(mark)) return { state: 'dup' }
   return resultOf(mark, (told.seqLast - told.count + 1 + at) * SALTS + told.salt, '', '')
 }
 
 function resultOf(mark: string, version: number, error: unknown, host: string): EntryResult {
   if (mark === 'a') return { state: 'applied', version }
+  if (mark === 'x') return { state: 'applied', version, isOther: true }
   if (mark === 'l') return { state: 'lost' }
   if (mark === 'o') return { state: 'older' }
   return { state: 'refused', error: convertFailure({ name: 'ReplyError', message: String(error) }, host).error }

@@ -136,7 +136,7 @@ export interface WriteRecord {
   /** Milliseconds from now until gone; 0 = never, at least 1 otherwise. For ops 1 and 3. */
   hardMs: number
   condition: FarCondition
-  /** For conditions 2 and 3; for op 5 the last epoch of the namespace known to this host. */
+  /** For conditions 2 and 3, and op 4; below 0 = what the same call has written. For op 5 the last epoch of the namespace known to this host. */
   expected: number
   /** Applied only over a lower one when above 0; with condition 3 over any, and kept. */
   sourceVersion: number
@@ -157,8 +157,11 @@ export interface WriteRecord {
 }
 
 export type EntryResult =
-  /** Written. For op 5, `version` is the new epoch of the namespace, or the sequence of the clear. */
-  | { state: 'applied'; version: number }
+  /**
+   * Written. For op 5, `version` is the new epoch of the namespace, or the sequence of the clear. `isOther`: the life that was
+   * ended was not that of the expected value.
+   */
+  | { state: 'applied'; version: number; isOther?: true }
   /** The condition did not hold. */
   | { state: 'lost' }
   /** A value with the same or a newer source version is there. */

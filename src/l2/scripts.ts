@@ -8,8 +8,8 @@
  *         clock says in the sender's belief, 13 the form of the entries, 14 their part of the
  *         message, then two for each entry
  *         Form '': entries of any kind.
- *           meta  struct '>BBBxddddI4': op, condition, codec, soft ms, hard ms, expected, source
- *                 version, sum of namespace epochs
+ *           meta  struct '>BBBxddddI4': op, condition, codec, soft ms, hard ms, expected (below 0: what this
+ *                 call has written before), source version, sum of namespace epochs
  *           tail  the envelope from byte 40 on, suffix, payload; for a clear the namespace path, or '#' and
  *                 whatever is cleared by it, which gets the sequence of its entry
  *         Form 'w': sets and deletes without any condition, made whole by the sender, so that
@@ -17,8 +17,9 @@
  *           value envelope, suffix, payload; its version as it is if the partition stands at 8
  *           end   of the hard life, or '': none
  *   reply { epoch, last sequence, marks, told, seconds, microseconds, clear epochs, last error }
- *         marks: a letter per entry, '' = all 'a'. a applied, l lost, o older, d duplicate, e failed, n left
- *                alone, because it or one before it was denied to the user
+ *         marks: a letter per entry, '' = all 'a'. a applied, x applied, and the life that it ended was another
+ *                value's than the expected one, l lost, o older, d duplicate, e failed, n left alone, because it
+ *                or one before it was denied to the user
  *         told:  what the state said of this origin, where there are duplicates:
  *                "<last op> <count> <last sequence> <salt> <seconds> <marks>" of its last batch
  *
@@ -105,6 +106,7 @@ local function arrayHead(n)
   return pack('>BI4', 221, n)
 end
 local suffixAt = #state + 2
+local firstVersion = (base + dups + 1) * 1024
 
 local memo = {}
 local function parse(text)
@@ -169,7 +171,7 @@ for i = isPlain and count + 1 or dups + 1, count do
   local high = floor(version / 4294967296)
   local versionBytes = pack('>I4I4', high, version - high * 4294967296)
   local mark, kind = cut and 'n' or 'a', op
-  local stored, isLive, isOurs, softAt, hardAt = 0, false, false, 0, 0
+  local stored, isLive, isOurs, softAt, hardAt, isOther = 0, false, false, 0, 0, false
   if mark == 'a' and m.looks and op < 5 then
     local head, source = pcall_('GETRANGE', key, '0', '63'), 0
     if type(head) == 'table' and head.err and isDenial(head.err) then cut, lastError = i, head.err end
@@ -185,7 +187,7 @@ for i = isPlain and count + 1 or dups + 1, count do
     elseif m[4] > 0 and m[2] ~= 3 and isOurs and source >= m[4] then mark = 'o'
     elseif m[2] == 1 and isLive then mark = 'l'
     elseif m[2] == 2 and not (isLive and stored == m[3]) then mark = 'l'
-    elseif m[2] == 3 and stored > m[3] then mark = 'l'
+    elseif m[2] == 3 and op < 4 and (m[3] < 0 and stored < firstVersion or m[3] >= 0 and stored > m[3]) then mark = 'l'
     elseif op > 2 and not isLive then mark = 'l'
     elseif resendFloor >= 0 and stored > resendFloor * 1024 + 1023 then mark = 'l' end
   end
@@ -212,6 +214,7 @@ for i = isPlain and count + 1 or dups + 1, count do
       local life, px = m.life, m.px
       if op == 4 then
         kind = 3
+        isOther = m[3] < 0 and stored < firstVersion or m[3] >= 0 and stored > m[3]
         if softAt == 0 or softAt > now then
           if softAt == 0 then hardAt = now + 1 elseif hardAt > 0 then hardAt = now + hardAt - softAt end
           softAt = now
@@ -231,7 +234,8 @@ for i = isPlain and count + 1 or dups + 1, count do
       if isDenial(done.err) then cut, mark = i, 'n' end
     end
   end
-  if mark ~= 'a' then hasMarks, marks[i], kind, suffix = true, mark, 0, '' end
+  if mark ~= 'a' then hasMarks, marks[i], kind, suffix = true, mark, 0, ''
+  elseif isOther then hasMarks, marks[i] = true, 'x' end
   message[size + 1], message[size + 2] = kind, suffix
   size = size + (op == 5 and 3 or 2)
 end

@@ -23,9 +23,9 @@ export interface L2Options {
   disk?: string | undefined
   /** The largest value, in bytes as stored. Default 64 MiB. Above, `set` is refused with ERR_CACHE_VALUE. */
   maxValue?: Size | undefined
-  /** A batch of the write pipe has at most so many records. Default 8,192. */
+  /** A batch of the write pipe has at most so many records, and never more than 4,096. Default 8,192. */
   batchRecords?: number | undefined
-  /** A batch of the write pipe has at most so many bytes, and no more than a 64th of the journal, half of what one writer has of it. Default 4 MiB. */
+  /** A batch of the write pipe has at most so many bytes, and never more than 3 MiB or a 64th of the journal, half of what one writer has of it. Default 4 MiB. */
   batchBytes?: Size | undefined
   /** How long a write may wait for others to share its batch. Default 0: only while a batch is under way. */
   batchDelay?: Duration | undefined

@@ -12,9 +12,10 @@ import { Bell } from './bell'
 import { ByNamespace, ownFleetEpoch } from './by-namespace'
 import { Denials } from './denials'
 import { stateOfWrite } from './far-tags'
-import { CLEAR, FILL, SET } from './journal-words'
+import { CLEAR, DELETE, EXPIRE, FILL, SET } from './journal-words'
 import { OwnClears } from './own-clears'
 import { isTagClear, tagClearOf } from './tag-words'
+import { isOfMark, markOf } from './versions'
 import { viewAt } from './views'
 import { TaggedWrite, Write } from './write'
 
@@ -43,6 +44,7 @@ export interface LeaderParts {
 
 const SUPERSEDED: RecordResult = { result: 'superseded', version: 0 }
 const NO_FLOOR = -1
+const WRITTEN_WITH_IT = -1
 
 /** A batch on its way. */
 interface Way {
@@ -203,10 +205,17 @@ export class Delivery {
       const isTag = record.op === CLEAR && isTagClear(record.namespace)
       const at = {
         nowMs, nsEpoch: isTag ? 0 : fleetEpochs.of(record.namespace), resendFloor: floors[record.index] === NO_FLOOR ? undefined : floors[record.index],
-        expected: record.op !== CLEAR ? record.expected : isTag ? 0 : ownFleetEpoch(table, record.namespace),
+        expected: record.op !== CLEAR ? this.#expectedOf(record) : isTag ? 0 : ownFleetEpoch(table, record.namespace),
       }
       return record.op === SET && record.codec === Codec.tagged ? new TaggedWrite(record, at, this.#stateOf(record), controlSeq) : new Write(record, at)
     })
+  }
+
+  /** A write of this host that is named by its mark is answered by now, or goes in the same call. */
+  #expectedOf({ expected }: DrainedRecord): number {
+    if (!isOfMark(expected)) return expected
+    const answer = this.#parts.journal.answerOf(markOf(expected))
+    return answer === undefined ? WRITTEN_WITH_IT : answer.version
   }
 
   #stateOf({ codec, payload, softAtMs, hardAtMs }: DrainedRecord): TagState {
@@ -223,7 +232,7 @@ export class Delivery {
   #resultOf(entry: EntryResult): RecordResult | undefined {
     switch (entry.state) {
       case 'applied':
-        return { result: 'stored', version: entry.version }
+        return { result: 'stored', version: entry.version, isOther: entry.isOther === true }
       case 'lost':
       case 'older':
       case 'dup':
@@ -245,9 +254,9 @@ export class Delivery {
     const { table, applier } = this.#parts
     for (const record of records) {
       if (record.op === CLEAR) continue
-      const { result, version } = results[record.index]!
-      const hasLost = result === 'lost' || result === 'older'
-      if (hasLost && (record.condition === FILL || record.sourceVersion > 0)) {
+      const { result, version, isOther } = results[record.index]!
+      const hasLost = (result === 'lost' || result === 'older') && record.op !== EXPIRE
+      if (isOther || (hasLost && (record.condition === FILL || record.sourceVersion > 0))) {
         // Only what still is this very write: version 0 is above no other entry.
         viewAt(table, record.namespace).invalidate(record.key, 0, (mark) => mark === record.mark)
       }
@@ -261,7 +270,7 @@ export class Delivery {
    */
   #orderOfOrphan(record: DrainedRecord): number {
     if (record.op === CLEAR) return 1
-    if (record.op !== SET) return 0
+    if (record.op === DELETE) return 0
     const entry = viewAt(this.#parts.table, record.namespace).entry(record.key, { doubtful: true })
     return entry?.fleet?.mark === record.mark ? entry.version * 2 : 0
   }

@@ -5,7 +5,7 @@
  * killed process leaves either nothing, or a record that the leader brings to Redis.
  */
 import type { DeadLetter, HostDisk, Journal, JournalWrite, Settled } from '../journal/contract'
-import type { Condition, Fleet, L1Entry, L1Table, L1View, Life, TagClear } from '../l1/table'
+import type { Condition, Fleet, L1Table, L1View, Life, TagClear } from '../l1/table'
 import { REPLICA_MS } from '../l2/contract'
 import { bytesOf, Codec, EncodedValue } from '../wire/codec'
 import { readStamp, restamped } from '../wire/tags'
@@ -14,7 +14,7 @@ import { checkKey } from '../words/keys'
 import { encodedAgain, stateOfWrite } from './far-tags'
 import type { FarSettings } from './far-tier'
 import { capped } from './far-tier'
-import { ALWAYS, CLEAR, DELETE, FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
+import { CLEAR, DELETE, EXPIRE, FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
 import { nearLife } from './near-life'
 import { packedValue, type PackTerms } from './packing'
 import { nameOfTagClear, tagClearOf } from './tag-words'
@@ -202,11 +202,11 @@ export class FarWrites {
 
   /**
    * Stores the table's present value again with another life; false when there is none, undefined when it went while it was
-   * encoded, or Redis turned out to have a newer one: what is below may be newer. The call began at `startMs`. With `overAny`
-   * over whatever Redis has: it ends a life, and that of what this host has not heard of as well.
+   * encoded, or Redis turned out to have a newer one: what is below may be newer. The call began at `startMs`. With `ends`
+   * it ends the life of whatever Redis has, also of what this host has not heard of: then the table's value goes.
    */
   async renew(
-    view: L1View, key: string, terms: WriteTerms & PackTerms, lifeOf: (hardLeftMs: number, ttlLeftMs: number) => Life, startMs: number, overAny: boolean,
+    view: L1View, key: string, terms: WriteTerms & PackTerms, lifeOf: (hardLeftMs: number, ttlLeftMs: number) => Life, startMs: number, ends: boolean,
   ): Promise<boolean | undefined> {
     const deadlineMs = startMs + this.#settings.hardTimeoutMs
     for (let isFirst = true; ; isFirst = false) {
@@ -218,8 +218,9 @@ export class FarWrites {
       // With the clock of its tags: a new life makes nothing of what they have lost.
       const encoded = encodedAgain(view.namespace, { ...entry, value: stored })
       const record: JournalWrite = {
-        op: SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
-        life: capped(life, this.#settings.ttlMs), wantsReplica: isReplicated(terms), ...this.#renewing(entry, overAny),
+        op: ends ? EXPIRE : SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
+        life: capped(life, this.#settings.ttlMs), wantsReplica: isReplicated(terms), condition: FILL, expected: versionOfEntry(this.#journal, entry) ?? this.#heard(view, key, terms),
+        sourceVersion: ends ? 0 : entry.notes?.sourceVersion ?? 0,
       }
       const condition: Condition = { if: 'version', version: entry.version }
       if (terms.durability === 'disk') encoded.detach()
@@ -227,20 +228,18 @@ export class FarWrites {
       const accepted = await this.#write(view, record, put, encoded, deadlineMs, true)
       if (accepted.result === 0) continue
       if (!isAwaited(terms)) return true
-      const written = await this.#acknowledged(view, { ...record, payload: encoded.payload }, { ...accepted, deadlineMs }, terms)
-      if (written !== 0) return true
+      const written = await this.#acknowledged(view, { ...record, op: SET, payload: encoded.payload }, { ...accepted, deadlineMs }, terms)
+      if (written !== 0 || ends) return true
       view.invalidate(key, 0, (mark) => mark === accepted.mark)
       return performance.now() >= deadlineMs ? false : undefined
     }
   }
 
-  /** Over what the new life may be written: over this value alone, unless it is of a write on its way, which comes before. */
-  #renewing(entry: L1Entry, overAny: boolean): Pick<JournalWrite, 'condition' | 'expected' | 'sourceVersion'> {
-    const sourceVersion = entry.notes?.sourceVersion ?? 0
-    // What is newer at its source is not replaced by what is older, not even as stale.
-    const known = overAny && sourceVersion === 0 ? undefined : versionOfEntry(this.#journal, entry)
-    if (known !== undefined && !isOfMark(known)) return { condition: FILL, expected: known, sourceVersion }
-    return sourceVersion > 0 ? { condition: FILL, expected: Number.MAX_SAFE_INTEGER, sourceVersion } : { condition: ALWAYS, expected: 0, sourceVersion }
+  /** The highest version whose news the host has had, all of them: what the table still shows is not older than the key was then. */
+  #heard(view: L1View, key: string, terms: WriteTerms): number {
+    const partition = this.#partitionOf(view, key, terms)
+    const { seqs, epochs } = this.#journal.knownPositions()
+    return epochs[partition]! > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0
   }
 
   /** Drops a namespace on this host at once, and on the others as soon as they hear of it. */
@@ -361,7 +360,7 @@ export class FarWrites {
   /** What the table shows of a write that was given up, and is not made anew, is nobody's: it goes, then the record. */
   #withdraw(view: L1View, { op, key }: JournalWrite, before: GivenUp<unknown> | undefined): void {
     if (before === undefined) return
-    if (op === SET) view.invalidate(key, 0, (shown) => shown === before.mark)
+    if (op === SET || op === EXPIRE) view.invalidate(key, 0, (shown) => shown === before.mark)
     this.#journal.cancel(before.mark)
   }
 

@@ -1,7 +1,7 @@
 /** What records of the journal say: operations, conditions, and the order of a key's records on the host. */
-import { CLEAR, DELETE, SET } from '../journal/contract'
+import { CLEAR, DELETE, EXPIRE, SET } from '../journal/contract'
 
-export { CLEAR, DELETE, SET }
+export { CLEAR, DELETE, EXPIRE, SET }
 
 export const ALWAYS = 0 as const
 export const IF_ABSENT = 1 as const

@@ -14,6 +14,10 @@ const LEAST_RECORDS = 256
  * this, because a node of a cluster may stand still.
  */
 const HOLD_MS = 25
+/** As many of a window of the journal as leave others to be on their way at the same time. */
+const MOST_RECORDS = 4_096
+/** What Redis and this side copy before it has left their caches. */
+const MOST_BYTES = 3 * 1024 * 1024
 /** Half full, a batch shows that more is there: so many may be on their way together, which keeps Redis busy while the next one is made. */
 const FULL_BATCHES = 2
 /** Between two looks whether a batch is full before its delay is over. */
@@ -40,7 +44,7 @@ export class Leader {
     this.#settings = settings
     this.#delivery = new Delivery(parts, settings)
     this.#batchRecords = settings.batchRecords
-    this.#batchBytes = Math.min(settings.batchBytes, (parts.journal.stats()['lane_bytes'] ?? Number.POSITIVE_INFINITY) / 2)
+    this.#batchBytes = Math.min(settings.batchBytes, MOST_BYTES, (parts.journal.stats()['lane_bytes'] ?? Number.POSITIVE_INFINITY) / 2)
   }
 
   get counters(): Delivery['counters'] {
@@ -68,7 +72,7 @@ export class Leader {
         await this.#bell.next()
         continue
       }
-      const batch = journal.drain({ records: this.#batchRecords, bytes: this.#batchBytes })
+      const batch = journal.drain({ records: this.#limit, bytes: this.#batchBytes })
       if (batch === undefined) {
         this.remember()
         await this.#news()
@@ -81,7 +85,7 @@ export class Leader {
 
   #begin(batch: DrainedBatch): void {
     const startMs = performance.now()
-    const isFull = batch.records.length > this.#batchRecords / 2 || sum(batch) > this.#batchBytes / 2
+    const isFull = batch.records.length > this.#limit / 2 || sum(batch) > this.#batchBytes / 2
     let holds = true
     let isAnswered = false
     if (isFull) this.#full++
@@ -106,6 +110,10 @@ export class Leader {
       letGo()
     })
     this.#underWay.add(delivery)
+  }
+
+  get #limit(): number {
+    return Math.min(this.#batchRecords, MOST_RECORDS)
   }
 
   #adapt(tookMs: number): void {

@@ -3,7 +3,7 @@ import type { DrainedRecord } from '../journal/contract'
 import type { TagState } from '../l1/table'
 import { CONTROL_PARTITION, type FarCondition, type FarOp, type WriteRecord } from '../l2/contract'
 import { restamped } from '../wire/tags'
-import { CLEAR, DELETE } from './journal-words'
+import { CLEAR, DELETE, EXPIRE } from './journal-words'
 
 const NOTHING = new Uint8Array()
 /** '|' */
@@ -53,7 +53,7 @@ export class Write implements WriteRecord {
   }
 
   get payload(): Uint8Array {
-    return this.source.payload ?? NOTHING
+    return this.source.op === EXPIRE ? NOTHING : this.source.payload ?? NOTHING
   }
 
   get hostOrder(): number {

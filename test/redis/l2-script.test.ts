@@ -160,6 +160,28 @@ suite('l2 write script', (test) => {
     await until('it is gone', async () => (await read('k')).state === 'miss')
   })
 
+  test('expire tells whether what it ended was what was expected, also when it is sent again', async () => {
+    const version = await applied(records.make('k', { hardMs: 80_000 }))
+    assert.ok(!('isOther' in (await write(records.make('k', { op: 4, condition: 3, expected: version })))))
+    const other = records.make('k', { op: 4, condition: 3, expected: version })
+    const answer = await write(other)
+    assert.ok(answer.state === 'applied' && answer.isOther === true)
+    assert.deepEqual(await write(other), answer)
+    // What the same call has written is expected.
+    const pair = [records.make('p', { partition: 7, hardMs: 80_000 }), records.make('p', { partition: 7, op: 4, condition: 3, expected: -1 })]
+    const [outcome] = await writer.write(pair, within(DEADLINE_MS))
+    assert.ok(outcome!.results.every((result) => result.state === 'applied' && result.isOther === undefined))
+    const again = await write(records.make('p', { partition: 7, op: 4, condition: 3, expected: -1 }))
+    assert.ok(again.state === 'applied' && again.isOther === true)
+  })
+
+  test('a new life over what the same call has written goes over nothing else', async () => {
+    const pair = [records.make('k', { partition: 7 }), records.make('k', { partition: 7, condition: 3, expected: -1 })]
+    const [outcome] = await writer.write(pair, within(DEADLINE_MS))
+    assert.deepEqual(outcome!.results.map(({ state }) => state), ['applied', 'applied'])
+    assert.deepEqual(await write(records.make('k', { partition: 7, condition: 3, expected: -1 })), { state: 'lost' })
+  })
+
   test('a batch sent again changes nothing and gives the same answers', async () => {
     const one = { partition: 9 }
     const first = records.make('a', one)
