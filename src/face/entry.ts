@@ -31,7 +31,7 @@ export type CacheEntry<T> =
     }
 
 /** Its value is undefined if the namespace does not admit it. */
-export type FoundEntry = Pick<L1Entry, 'value' | 'version' | 'ageMs' | 'isStale' | 'ttlLeftMs' | 'tags'> & { tier: Tier }
+export type FoundEntry = Pick<L1Entry, 'value' | 'version' | 'ageMs' | 'isStale' | 'ttlLeftMs' | 'tags' | 'notes'> & { tier: Tier }
 
 const MISS = Object.freeze({ hit: false } as const)
 

@@ -201,10 +201,13 @@ function over(terms: Terms, found: FoundEntry | undefined): SetTerms {
   return { ...terms, condition: version === 0 ? { if: 'absent' } : { if: 'version', version } }
 }
 
-/** With the tags that the number has: what ends the one ends the other. */
-function sumTerms(terms: SetTerms, found: FoundEntry | undefined): SetTerms {
-  const own = over(terms, found)
-  return found?.tags === undefined || freshValue(found) === undefined ? own : { ...own, tags: joinTags(found.tags.names, terms.tags) }
+/** With the tags that the number has, and its cap where reads lengthen lives: what ends the one ends the other. */
+function sumTerms(terms: SetTerms, found: FoundEntry | undefined): StoreTerms {
+  const own: StoreTerms = over(terms, found)
+  if (found === undefined || freshValue(found) === undefined) return own
+  if (terms.sliding !== undefined) own.goesOn = { capAtMs: found.notes?.capAtMs, ageMs: found.ageMs }
+  if (found.tags !== undefined) own.tags = joinTags(found.tags.names, terms.tags)
+  return own
 }
 
 function sumOf(found: FoundEntry | undefined, by: number): number {

@@ -6,7 +6,7 @@ import type { OptionsAt } from '../options/schema'
 import { callTerms, type SetTerms, setTerms, type Terms } from '../options/settings'
 import { oneOrMoreTags } from '../options/tags'
 import { NO_SKIPS } from '../options/values'
-import { lifeOf, written } from '../sync/lifetime'
+import { lifeOf, written, type WrittenTerms } from '../sync/lifetime'
 import { Packing, packing } from '../sync/packing'
 import { clearTags, setWhere, tagged } from '../sync/tagging'
 import type { WriteTerms } from '../sync/write-terms'
@@ -22,7 +22,7 @@ export type SetOptions = OptionsAt<'set'>
 export type TouchOptions = OptionsAt<'touch'>
 
 /** With when the call began that the write is a part of. */
-export type StoreTerms = SetTerms & Pick<WriteTerms, 'startMs'>
+export type StoreTerms = SetTerms & Pick<WriteTerms, 'startMs'> & Pick<WrittenTerms, 'goesOn'>
 
 export interface SetItem extends SetOptions {
   key: string
@@ -107,8 +107,11 @@ export abstract class Writes<Map> extends Reads<Map> {
   }
 
   /** Drops every entry here, of whatever stamp, and in the namespaces below, and ends their loads, at the cost of one write. */
-  clear(): Promise<void> {
+  clear(): Promise<void>
+  clear(...given: unknown[]): Promise<void> {
     return this.changed(attempt(() => {
+      // Taken for a soft clear it would drop what was to be kept.
+      if (given[0] !== undefined) throw misuse('ERR_CACHE_OPTION', 'options', 'nothing: clear() has none, expireByTag() keeps what has a grace', given[0])
       this.shared.unwritten.hurryAll()
       const cleared = this.far === undefined ? this.whole.clear() : this.far.writes.clear(this.whole, this.terms)
       this.shared.events.invalidated('clear', this.path)
@@ -189,7 +192,9 @@ export abstract class Writes<Map> extends Reads<Map> {
 
   /** Over what has a lower source version, or none; a stale value has its own yet. */
   #storeNewer(key: string, stored: unknown, sourceVersion: number, terms: SetTerms, life: Life): number {
-    const view = this.raised(key)
+    const { view } = this
+    const { copies } = this.shared
+    if (copies !== undefined && this.far === undefined && copies.raise(this.table, key) >= sourceVersion) return 0
     for (;;) {
       const there = this.table.entry(key, { quiet: true, doubtful: true })
       if (there?.notes?.sourceVersion !== undefined && there.notes.sourceVersion >= sourceVersion) return 0

@@ -36,15 +36,23 @@ export class DiskReads {
     return { state: 'value', value }
   }
 
-  /** Puts what lies on the disk alone into the table, unless somebody is about to. */
-  raise(view: L1View, key: string): void {
-    if (view.entry(key, { quiet: true }) !== undefined) return
+  /**
+   * Puts what lies on the disk alone into the table, unless somebody is about to. A stale copy stays there: the version that its
+   * source gave it, 0 for none.
+   */
+  raise(view: L1View, key: string): number {
+    if (view.entry(key, { quiet: true }) !== undefined) return 0
     const doubt = this.#table.doubt()
     const acquired = view.acquire(key, { leaseMs: RAISE_MS, force: false, heedsLate: true, isPermit: true })
-    if (acquired.state !== 'granted') return
+    if (acquired.state !== 'granted') return 0
+    const { lease } = acquired
     const copy = this.#copies.find(view.namespace, key, doubt)
-    if (copy !== undefined && copy.softLeftMs > 0) this.#publish(view, key, acquired.lease, copy, doubt)
-    else view.abandon(key, acquired.lease)
+    if (copy !== undefined && copy.softLeftMs > 0) {
+      this.#publish(view, key, lease, copy, doubt)
+      return 0
+    }
+    view.abandon(key, lease)
+    return copy === undefined ? 0 : this.#table.unreadable.read(() => aboutOf(copy.codec, copy.payload))?.notes?.sourceVersion ?? 0
   }
 
   /** As `CopyReader.settled`. */

@@ -52,12 +52,15 @@ export function lifeOf(terms: LifeTerms): Life {
   return lived(terms, life.ttlMs, capMs)
 }
 
+/** What `written` has to know: the caller's version, and where the value goes on with the life of another, the age of that. */
+export type WrittenTerms = LifeTerms & { sourceVersion?: number; goesOn?: { capAtMs: number | undefined; ageMs: number } | undefined }
+
 /** A value written by hand, as it is stored for `life`. */
-export function written(terms: LifeTerms & { sourceVersion?: number }, value: unknown, life: Life, clock: Clock): unknown {
+export function written(terms: WrittenTerms, value: unknown, life: Life, clock: Clock): unknown {
   const capMs = slidingCapMs(terms, terms.life.ttlMs)
-  const { sourceVersion } = terms
+  const { sourceVersion, goesOn } = terms
   if (capMs === Number.POSITIVE_INFINITY && sourceVersion === undefined) return value
-  const notes: Notes = { ttlMs: life.ttlMs, loadMs: 0, capAtMs: clock.nowMs() + capMs }
+  const notes: Notes = { ttlMs: life.ttlMs, loadMs: 0, capAtMs: goesOn === undefined ? clock.nowMs() + capMs : capAtOf(terms, goesOn, clock) }
   if (sourceVersion !== undefined) notes.sourceVersion = sourceVersion
   return EncodedValue.noted(value, notes)
 }
@@ -96,6 +99,11 @@ function loadedTtlMs(terms: LifeTerms, value: unknown, { before }: Findings): nu
   const last = before()
   if (last === undefined) return minMs
   return Math.min(maxMs, Math.max(minMs, last.isSame ? last.ttlMs * 2 : last.ttlMs / 2))
+}
+
+/** Until when reads may lengthen the life of an entry. Not noted: it was stored before it was to slide, on another host, or in another life of this one. */
+export function capAtOf(terms: LifeTerms, { capAtMs = Number.POSITIVE_INFINITY, ageMs }: { capAtMs?: number | undefined; ageMs: number }, clock: Clock): number {
+  return capAtMs === Number.POSITIVE_INFINITY ? clock.nowMs() - ageMs + slidingCapMs(terms, terms.life.ttlMs) : capAtMs
 }
 
 /** How long after it was stored reads may lengthen a life. */

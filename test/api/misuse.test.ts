@@ -148,6 +148,16 @@ suite('life cycle', (test) => {
       assert.throws(() => syncDisposed.getSync('k'), { code: 'ERR_CACHE_CLOSED' })
     }))
 
+  test('clear refuses options, which would not be heeded, and drops nothing', () =>
+    withCache(async (cache) => {
+      await cache.set('k', 1)
+      const clear = cache.clear as (options: unknown) => Promise<void>
+      await assert.rejects(clear.call(cache, { soft: true }), { code: 'ERR_CACHE_OPTION' })
+      assert.equal(await cache.get('k'), 1)
+      await clear.call(cache, undefined)
+      assert.equal(await cache.get('k'), undefined)
+    }))
+
   test('a load that runs when the cache closes still answers', () =>
     withCache(async (cache) => {
       let finish = (_value: string): void => {}

@@ -10,7 +10,7 @@ const IDLE = 80
 const CAP = 400
 const MINUTE = 60_000
 
-type Step = { op: 'advance'; minutes: number } | { op: 'get' | 'getMany' | 'getOrSet' | 'peek' | 'set' | 'touch' }
+type Step = { op: 'advance'; minutes: number } | { op: 'get' | 'getMany' | 'getOrSet' | 'peek' | 'set' | 'touch' | 'incr' }
 
 class Model {
   now = 0
@@ -35,7 +35,7 @@ class Model {
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ op: fc.constant('advance' as const), minutes: fc.integer({ min: 1, max: 9 }).map((n) => 10 * n + 0.3) }) },
   { weight: 6, arbitrary: fc.record({ op: fc.constantFrom('get' as const, 'getMany' as const, 'getOrSet' as const) }) },
-  { weight: 2, arbitrary: fc.record({ op: fc.constantFrom('peek' as const, 'set' as const, 'touch' as const) }) },
+  { weight: 2, arbitrary: fc.record({ op: fc.constantFrom('peek' as const, 'set' as const, 'touch' as const, 'incr' as const) }) },
 )
 
 suite('sliding model', (test) => {
@@ -65,7 +65,10 @@ suite('sliding model', (test) => {
                 break
               case 'getOrSet': {
                 let hasRun = false
-                await space.getOrSet('k', () => (hasRun = true))
+                await space.getOrSet('k', () => {
+                  hasRun = true
+                  return i
+                })
                 assert.equal(!hasRun, isThere, message)
                 if (hasRun) model.store()
                 else model.read()
@@ -75,8 +78,13 @@ suite('sliding model', (test) => {
                 assert.equal(space.peek('k') !== undefined, isThere, message)
                 break
               case 'set':
-                await space.set('k', { i })
+                await space.set('k', i)
                 model.store()
+                break
+              // The sum goes on with the life of the number.
+              case 'incr':
+                await space.incr('k')
+                if (!isThere) model.store()
                 break
               case 'touch':
                 assert.equal(await space.touch('k'), isThere, message)

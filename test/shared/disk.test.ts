@@ -234,6 +234,19 @@ suite('copies on a disk', (test) => {
       assert.equal(await cache.get('k'), 'there')
     }))
 
+  test('that are stale keep what is older at its source out, and nothing else', () =>
+    withDiskHost({ grace: '1h' }, async (host) => {
+      const cache = await host.open()
+      await copying(cache, 1, () => cache.set('k', 'newer', { ttl: '1500ms', version: 7 }))
+      await evict(cache, 'k')
+      await until('it is stale', async () => !(await cache.getEntry('k')).hit || (await cache.getEntry('k') as CacheEntry<string> & { hit: true }).stale)
+      await evict(cache, 'k')
+      assert.equal(await cache.set('k', 'older', { version: 6 }), 0)
+      assert.equal(await cache.set('k', 'as old', { version: 7 }), 0)
+      assert.ok(await cache.set('k', 'newest', { version: 8 }) > 0)
+      assert.equal(await cache.get('k'), 'newest')
+    }))
+
   test('that are stale stand in for a loader that fails', () =>
     withDiskHost({ grace: '1h' }, async (host) => {
       const cache = await host.open()
