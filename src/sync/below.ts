@@ -12,7 +12,7 @@ export interface Wish {
   view: L1View
   key: string
   /** What is loaded waits no longer to be below, on the clock of performance.now(). */
-  untilMs?: number
+  untilMs?: number | undefined
   /** Of a loaded value that was found unchanged. */
   sourceVersion?: number | undefined
   /** Called when a fresh value was found below the table on behalf of this very wish. */

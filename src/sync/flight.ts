@@ -21,18 +21,24 @@ import type { Listening } from './told'
 export interface LoadCall extends Wish {
   terms: LoadTerms
   /** Absent: only the tiers are asked, and a miss is `undefined`. */
-  loader?: Loader
+  loader?: Loader | undefined
   /** The terms with options over them that a loader gave. */
-  withOptions?: (terms: LoadTerms, options: object) => LoadTerms
+  withOptions?: ((terms: LoadTerms, options: object) => LoadTerms) | undefined
   /** The tiers below the table are neither asked nor filled. */
-  isNear?: boolean
+  isNear?: boolean | undefined
   /** When the call began of which this is a part, on the clock of performance.now(); absent: now. */
-  startMs?: number
+  startMs?: number | undefined
   /** Called, maybe more than once, when the loader will not run soon if it has not begun: there is a result, or somebody else loads. */
-  onDecided?: () => void
+  onDecided?: (() => void) | undefined
 }
 
 export type TimedCall = LoadCall & TimedWish
+
+/** All calls have one shape, made field by field: the engine gives each copy by spread a shape of its own. */
+export function timedCall(wish: LoadCall): TimedCall {
+  const { view, key, terms, loader, withOptions, untilMs, sourceVersion, onFound, skipsDisk, isNear, onDecided } = wish
+  return { view, key, terms, loader, withOptions, untilMs, sourceVersion, onFound, skipsDisk, isNear, onDecided, startMs: wish.startMs ?? performance.now() }
+}
 
 /** What loads of one isolate share. */
 export interface LoadTools {

@@ -17,7 +17,7 @@ import type { Acquired, L1Table, L1View, LeaseToken, TagClear } from '../l1/tabl
 import type { Below } from './below'
 import { Bulkhead, type Release } from './bulkhead'
 import { patiently, timedOut } from './deadlines'
-import { Flight, type LoadCall, type LoadTools, runAlone, staleEntry, type TimedCall, unlessClosed } from './flight'
+import { Flight, type LoadCall, type LoadTools, runAlone, staleEntry, type TimedCall, timedCall, unlessClosed } from './flight'
 import { LeaseWaiters, type Waiter } from './lease-waiters'
 import type { Ahead } from './refresh'
 import { type Listening, NOBODY } from './told'
@@ -73,7 +73,7 @@ export class Flights {
    */
   load(wish: LoadCall): Promise<unknown> {
     const { view, key, terms } = wish
-    const call: TimedCall = { ...wish, startMs: wish.startMs ?? performance.now() }
+    const call = timedCall(wish)
     return this.#ask(call, view.acquire(key, { leaseMs: terms.leaseMs, force: terms.forceFresh, heedsLate: !terms.forceFresh }))
   }
 
@@ -121,15 +121,16 @@ export class Flights {
     const acquired = view.acquire(key, { leaseMs: terms.leaseMs, force: true, heedsLate: true })
     if (acquired.state !== 'granted') return
     if (view.entry(key, { quiet: true })?.version !== entry.version) return view.abandon(key, acquired.lease)
-    this.#own({ ...call, terms: { ...terms, forceFresh: true }, startMs: performance.now() }, acquired, true).promise.catch(() => {})
+    this.#own(timedCall({ ...call, terms: { ...terms, forceFresh: true }, startMs: undefined }), acquired, true).promise.catch(() => {})
   }
 
   /**
    * The fresh value of the key in the table or below it, or undefined; nothing is loaded. Waits for
    * a flight of somebody else no longer than `patienceMs`, and then asks below without storing.
    */
-  async read({ view, key, terms, skipsDisk, onFound, startMs = performance.now() }: LoadCall, patienceMs: number): Promise<unknown> {
-    const wish: TimedCall = { view, key, terms, skipsDisk, onFound, startMs }
+  async read(given: LoadCall, patienceMs: number): Promise<unknown> {
+    const wish = timedCall(given)
+    const { view, key, terms } = wish
     let waiter: Waiter | undefined
     try {
       for (;;) {
@@ -150,7 +151,7 @@ export class Flights {
   /** What is below the table, or the loader's result, which is stored nowhere: for a call that leaves the table out. */
   past(wish: LoadCall): Promise<unknown> {
     const { onDecided } = wish
-    const outcome = this.#alone({ ...wish, startMs: wish.startMs ?? performance.now() })
+    const outcome = this.#alone(timedCall(wish))
     if (onDecided !== undefined) outcome.then(onDecided, onDecided)
     return outcome
   }
@@ -193,7 +194,7 @@ export class Flights {
         if (acquired.state === 'granted') return { value: await this.#own(call, acquired).promise }
         if (acquired.state !== 'busy') return { value: await this.#alone(call) }
         // The wait so far was for the other host and not for Redis.
-        if (acquired.lease !== lease) return { value: await this.#wait({ ...call, startMs: performance.now() }, acquired.lease) }
+        if (acquired.lease !== lease) return { value: await this.#wait(timedCall({ ...call, startMs: undefined }), acquired.lease) }
         if (waiter.isOverdue) return undefined
         await waiter.nextChance()
       }
