@@ -283,7 +283,7 @@ export class SpecialReads {
   /** `isForced`: what the table has will not do. */
   async #load(key: string, loader: Loader | Company, way: Way, isForced = false, startMs = performance.now()): Promise<unknown> {
     const terms = isForced ? { ...way.terms, forceFresh: true } : way.terms
-    const wish = { view: this.#view, key, terms, withOptions: loadedTerms, isNear: way.skips.l2 && this.#shared.far !== undefined, skipsDisk: way.skips.disk, startMs }
+    const wish: LoadCall = { view: this.#view, key, terms, loader: undefined, withOptions: loadedTerms, isNear: way.skips.l2 && this.#shared.far !== undefined, skipsDisk: way.skips.disk, startMs }
     const loaded = await this.#loaded(wish, loader, way.skips.l1)
     const value = await this.#handed(key, loaded, way)
     // What another process has loaded may not fit here.
@@ -292,8 +292,9 @@ export class SpecialReads {
 
   #loaded(wish: LoadCall, loader: Loader | Company, isPast: boolean): Promise<unknown> {
     if (typeof loader === 'object') return loader.load(wish, isPast)
+    wish.loader = loader
     const { flights } = this.#shared
-    return isPast ? flights.past({ ...wish, loader }) : flights.load({ ...wish, loader })
+    return isPast ? flights.past(wish) : flights.load(wish)
   }
 
   /** What others may have as well, as this caller gets it; undefined if it does not fit after all. */

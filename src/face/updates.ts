@@ -5,7 +5,7 @@
  */
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Life } from '../l1/table'
-import { type SetTerms, setTerms, type Terms } from '../options/settings'
+import { setTerms, type Terms } from '../options/settings'
 import { NO_SKIPS } from '../options/values'
 import { Backoff } from '../sync/backoff'
 import { joinTags } from '../wire/tags'
@@ -14,7 +14,7 @@ import { CacheError, misuse } from '../words/errors'
 import { attempt } from './calls'
 import { type CacheEntry, type FoundEntry, toCacheEntry } from './entry'
 import type { AnyKey, KnownKey, UnknownKey, ValueAt } from './key-types'
-import { type SetOptions, type StoreTerms, Writes } from './writes'
+import { type SetOptions, Writes } from './writes'
 
 export type UpdateOptions = Omit<SetOptions, 'ifAbsent' | 'ifVersion' | 'version'>
 
@@ -52,7 +52,7 @@ export abstract class Updates<Map> extends Writes<Map> {
           if (given === undefined) return { result: present }
           const value = isAtOnce ? given : await this.#fitting(key, given)
           clock.startMs += performance.now() - foundMs
-          if (!(await this.#replace(key, value, { ...over(terms, found), ...clock }))) return undefined
+          if (!(await this.#replace(key, value, over(terms, found, clock.startMs)))) return undefined
           return { result: (terms.admission === undefined ? value : terms.admission.handedOut(value, terms.codec)) as T }
         })
       } finally {
@@ -78,7 +78,7 @@ export abstract class Updates<Map> extends Writes<Map> {
       try {
         return await this.#retry(key, terms, clock, async (found, readMs) => {
           const sum = (await this.#fitting(key, sumOf(found, by))) as number
-          return (await this.#replace(key, sum, { ...sumTerms(terms, found), ...clock }, ...lifeLeft(found, terms, readMs))) ? { result: sum } : undefined
+          return (await this.#replace(key, sum, sumTerms(terms, found, clock.startMs), ...lifeLeft(found, terms, readMs))) ? { result: sum } : undefined
         })
       } finally {
         leave()
@@ -115,7 +115,7 @@ export abstract class Updates<Map> extends Writes<Map> {
       if (held === undefined) return undefined
       const isOurs = this.far === undefined
         ? this.view.take(key, found.version)
-        : await this.far.writes.take(this.view, key, { ...terms, ...clock }, found.version, held.version)
+        : await this.far.writes.take(this.view, key, { ...terms, startMs: clock.startMs }, found.version, held.version)
       return isOurs ? { result: this.#pulled(key, found) } : undefined
     })
   }
@@ -125,13 +125,13 @@ export abstract class Updates<Map> extends Writes<Map> {
     return freshValue(found)
   }
 
-  #addQuickly(key: string, by: number, terms: SetTerms): number {
+  #addQuickly(key: string, by: number, terms: Terms): number {
     this.raised(key)
     for (let attempt = 0; attempt < MAX_QUICK_ATTEMPTS; attempt++) {
       const found = this.view.entry(key)
       const readMs = performance.now()
       const sum = sumOf(found, by)
-      if ((this.store(key, sum, sumTerms(terms, found), ...lifeLeft(found, terms, readMs)) as number) > 0) return sum
+      if ((this.store(key, sum, sumTerms(terms, found, undefined), ...lifeLeft(found, terms, readMs)) as number) > 0) return sum
     }
     throw conflict(key, MAX_QUICK_ATTEMPTS)
   }
@@ -142,7 +142,7 @@ export abstract class Updates<Map> extends Writes<Map> {
   }
 
   /** Whether it is done: a value that no tier may keep is. */
-  async #replace(key: string, value: unknown, terms: StoreTerms, ...life: [] | [Life]): Promise<boolean> {
+  async #replace(key: string, value: unknown, terms: Terms, ...life: [] | [Life]): Promise<boolean> {
     const isKeptNowhere = terms.skips.l1 && (terms.skips.l2 || this.far === undefined)
     return (await this.store(key, value, terms, ...life)) > 0 || isKeptNowhere
   }
@@ -180,7 +180,7 @@ export abstract class Updates<Map> extends Writes<Map> {
     return key
   }
 
-  #termsOf(options: UpdateOptions | Duration | undefined): SetTerms {
+  #termsOf(options: UpdateOptions | Duration | undefined): Terms {
     const terms = setTerms(this.terms, options)
     if (terms.condition === undefined && terms.sourceVersion === undefined) return terms
     throw new CacheError('ERR_CACHE_OPTION', 'an update has its own condition: ifAbsent, ifVersion and version are for set')
@@ -196,14 +196,14 @@ function freshValue<T>(found: FoundEntry | undefined): T | undefined {
 }
 
 /** Version 0: Redis does not have the value, so nothing must be there when it is written. */
-function over(terms: Terms, found: FoundEntry | undefined): SetTerms {
+function over(terms: Terms, found: FoundEntry | undefined, startMs: number | undefined): Terms {
   const version = found?.version ?? 0
-  return { ...terms, condition: version === 0 ? { if: 'absent' } : { if: 'version', version } }
+  return { ...terms, condition: version === 0 ? { if: 'absent' } : { if: 'version', version }, startMs }
 }
 
 /** With the tags that the number has, and its cap where reads lengthen lives: what ends the one ends the other. */
-function sumTerms(terms: SetTerms, found: FoundEntry | undefined): StoreTerms {
-  const own: StoreTerms = over(terms, found)
+function sumTerms(terms: Terms, found: FoundEntry | undefined, startMs: number | undefined): Terms {
+  const own = over(terms, found, startMs)
   if (found === undefined || freshValue(found) === undefined) return own
   if (terms.sliding !== undefined) own.goesOn = { capAtMs: found.notes?.capAtMs, ageMs: found.ageMs }
   if (found.tags !== undefined) own.tags = joinTags(found.tags.names, terms.tags)

@@ -3,13 +3,12 @@
  */
 import type { L1View, Life, TagClear } from '../l1/table'
 import type { OptionsAt } from '../options/schema'
-import { callTerms, type SetTerms, setTerms, type Terms } from '../options/settings'
+import { callTerms, setTerms, type Terms } from '../options/settings'
 import { oneOrMoreTags } from '../options/tags'
 import { NO_SKIPS } from '../options/values'
-import { lifeOf, written, type WrittenTerms } from '../sync/lifetime'
+import { lifeOf, written } from '../sync/lifetime'
 import { Packing, packing } from '../sync/packing'
 import { clearTags, setWhere, tagged } from '../sync/tagging'
-import type { WriteTerms } from '../sync/write-terms'
 import { EncodedValue } from '../wire/codec'
 import type { Duration } from '../words/duration'
 import { misuse } from '../words/errors'
@@ -22,8 +21,6 @@ export type SetOptions = OptionsAt<'set'>
 export type TouchOptions = OptionsAt<'touch'>
 
 /** With when the call began that the write is a part of. */
-export type StoreTerms = SetTerms & Pick<WriteTerms, 'startMs'> & Pick<WrittenTerms, 'goesOn'>
-
 export interface SetItem extends SetOptions {
   key: string
   value: unknown
@@ -166,7 +163,7 @@ export abstract class Writes<Map> extends Reads<Map> {
   }
 
   /** A value that the namespace admits. The version, or 0. Throws for misuse. */
-  protected store(key: string, value: unknown, terms: StoreTerms, life = lifeOf(terms)): number | Promise<number> {
+  protected store(key: string, value: unknown, terms: Terms, life = lifeOf(terms)): number | Promise<number> {
     const packed = packing(terms, value)
     if (packed instanceof Packing) {
       checkKey(key)
@@ -177,21 +174,21 @@ export abstract class Writes<Map> extends Reads<Map> {
     return this.#put(key, packed, terms, life)
   }
 
-  #put(key: string, value: unknown, terms: StoreTerms, life: Life): number | Promise<number> {
+  #put(key: string, value: unknown, terms: Terms, life: Life): number | Promise<number> {
     const untagged = written(terms, value, life, this.shared.flights)
     const stored = terms.tags.length === 0 ? untagged : tagged(this.view, untagged, terms.tags, this.shared)
     if (terms.skips !== NO_SKIPS && (terms.skips.l1 || terms.skips.l2)) return this.#storePast(key, stored, terms, life)
     return this.far === undefined ? this.#storeHere(key, stored, terms, life) : this.#storeFar(key, stored, terms, life)
   }
 
-  #storeHere(key: string, stored: unknown, terms: SetTerms, life: Life): number {
+  #storeHere(key: string, stored: unknown, terms: Terms, life: Life): number {
     if (terms.sourceVersion !== undefined) return this.#storeNewer(key, stored, terms.sourceVersion, terms, life)
     if (terms.condition === undefined) return this.view.set(key, stored, life)
     return this.raised(key).set(key, stored, life, terms.condition)
   }
 
   /** Over what has a lower source version, or none; a stale value has its own yet. */
-  #storeNewer(key: string, stored: unknown, sourceVersion: number, terms: SetTerms, life: Life): number {
+  #storeNewer(key: string, stored: unknown, sourceVersion: number, terms: Terms, life: Life): number {
     const { view } = this
     const { copies } = this.shared
     if (copies !== undefined && this.far === undefined && copies.raise(this.table, key) >= sourceVersion) return 0
@@ -207,7 +204,7 @@ export abstract class Writes<Map> extends Reads<Map> {
     }
   }
 
-  #storeFar(key: string, stored: unknown, terms: StoreTerms, life: Life): Promise<number> {
+  #storeFar(key: string, stored: unknown, terms: Terms, life: Life): Promise<number> {
     const far = this.far!
     if (terms.condition === undefined && terms.sourceVersion === undefined) return far.writes.set(this.view, key, stored, terms, life)
     checkKey(key)
@@ -215,7 +212,7 @@ export abstract class Writes<Map> extends Reads<Map> {
   }
 
   /** With a tier left out; what it has of the key goes where it would be older than the rest. */
-  #storePast(key: string, stored: unknown, terms: StoreTerms, life: Life): number | Promise<number> {
+  #storePast(key: string, stored: unknown, terms: Terms, life: Life): number | Promise<number> {
     if (!terms.skips.l1) return this.#storeHere(key, stored, terms, life)
     if (!terms.skips.l2 && this.far !== undefined) return this.#storeFar(key, stored, { ...terms, writeMode: 'around' }, life)
     this.view.delete(key)

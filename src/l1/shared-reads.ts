@@ -229,7 +229,8 @@ export abstract class SharedReads {
   }
 
   #describe(value: unknown): L1Entry {
-    const entry: L1Entry = { value, version: this.numbers[VERSION]!, ...this.#life(), tier: this.words[STATUS] === IN_L0 ? 'l0' : 'l1' }
+    const { ageMs, isStale, ttlLeftMs, hardLeftMs } = this.#life()
+    const entry: L1Entry = { value, version: this.numbers[VERSION]!, ageMs, isStale, ttlLeftMs, hardLeftMs, tier: this.words[STATUS] === IN_L0 ? 'l0' : 'l1' }
     const { about, l0 } = this.shared
     const told = entry.tier === 'l0' ? l0.aboutOf(this.words[L0_INDEX]!) : about
     if (told?.notes !== undefined) entry.notes = told.notes

@@ -88,12 +88,13 @@ export function payloadOf(bytes: Buffer, envelope: Envelope): Buffer {
 /** Whether the bytes are the text in UTF-8. */
 function isText(bytes: Buffer, start: number, end: number, text: string): boolean {
   // A text of ASCII letters alone is as long as its bytes; no other text equals such bytes.
-  for (let i = 0; i < text.length; i++) {
+  const { length } = text
+  for (let i = 0; i < length; i++) {
     const code = text.charCodeAt(i)
     if (code > 127) return bytes.toString('utf8', start, end) === text
     if (start + i >= end || bytes[start + i] !== code) return false
   }
-  return end - start === text.length
+  return end - start === length
 }
 
 function u64(bytes: Buffer, at: number): number {

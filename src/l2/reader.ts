@@ -245,18 +245,18 @@ export class Reader implements FarReader {
     if (envelope.nsEpoch !== read.key.nsEpoch) return { state: 'miss', base, why: 'cleared' }
     const verdict = checkWhole(value, envelope, read.suffix)
     if (verdict !== 'whole') return { state: 'miss', base, why: verdict }
-    const left = this.#left(envelope)
-    if (left.hardLeftMs <= 0) return { state: 'miss', base, why: 'expired' }
+    const { softLeftMs, hardLeftMs } = this.#left(envelope)
+    if (hardLeftMs <= 0) return { state: 'miss', base, why: 'expired' }
     return {
       state: 'hit', codec: envelope.codec, payload: payloadOf(value, envelope), version: base,
-      sourceVersion: envelope.sourceVersion, createdAtMs: envelope.createdAtMs, ageMs: Math.max(0, this.#clock.nowMs() - envelope.createdAtMs), ...left,
+      sourceVersion: envelope.sourceVersion, createdAtMs: envelope.createdAtMs, ageMs: Math.max(0, this.#clock.nowMs() - envelope.createdAtMs),
+      softLeftMs, hardLeftMs,
     }
   }
 
   #left({ softAtMs, hardAtMs }: Envelope): { softLeftMs: number; hardLeftMs: number } {
     const nowMs = this.#clock.nowMs()
-    const left = (atMs: number): number => atMs === 0 ? Number.POSITIVE_INFINITY : Math.max(0, atMs - nowMs)
-    return { softLeftMs: left(softAtMs), hardLeftMs: left(hardAtMs) }
+    return { softLeftMs: leftOf(softAtMs, nowMs), hardLeftMs: leftOf(hardAtMs, nowMs) }
   }
 
   #fail(read: Read, { error }: Failure): void {
@@ -300,6 +300,10 @@ export class Reader implements FarReader {
       if (nextMs < Number.POSITIVE_INFINITY) this.#watch(nextMs)
     }, Math.max(0, deadlineMs - performance.now()))
   }
+}
+
+function leftOf(atMs: number, nowMs: number): number {
+  return atMs === 0 ? Number.POSITIVE_INFINITY : Math.max(0, atMs - nowMs)
 }
 
 function canRetry({ reply }: Failure): boolean {

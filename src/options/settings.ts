@@ -26,12 +26,13 @@ export interface Terms extends LoadTerms {
   skips: Skips
   /** By schema, validate and freeze; made by the namespace. */
   admission: ValueAdmission | undefined
-}
-
-/** What one `set` is done under. */
-export interface SetTerms extends Terms {
-  condition?: Condition
-  sourceVersion?: number
+  // Of one write. Undefined elsewhere and not absent: the engine gives each copy with a field more a shape of its own.
+  condition: Condition | undefined
+  sourceVersion: number | undefined
+  /** When the call began. */
+  startMs: number | undefined
+  /** The value goes on with the life of another. */
+  goesOn: { capAtMs: number | undefined; ageMs: number } | undefined
 }
 
 export const DEFAULT_TERMS: Terms = {
@@ -66,6 +67,10 @@ export const DEFAULT_TERMS: Terms = {
   admission: undefined,
   codec: undefined,
   compression: undefined,
+  condition: undefined,
+  sourceVersion: undefined,
+  startMs: undefined,
+  goesOn: undefined,
 }
 
 const SPEC_BY_NAME = new Map(Object.entries(OPTIONS))
@@ -161,6 +166,10 @@ export function overTerms(base: Terms, given: Partial<ParsedOptions>): Terms {
     admission: base.admission,
     codec: over(given.codec, base.codec),
     compression: over(given.compression, base.compression),
+    condition: undefined,
+    sourceVersion: undefined,
+    startMs: undefined,
+    goesOn: undefined,
   }
 }
 
@@ -180,10 +189,10 @@ export function callTerms(base: Terms, level: OptionLevel, given: object | Durat
 }
 
 /** The terms of one `set`. A bare duration is its ttl. */
-export function setTerms(base: Terms, given: object | Duration | undefined): SetTerms {
+export function setTerms(base: Terms, given: object | Duration | undefined): Terms {
   if (given === undefined) return base
   const parsed = readCall('set', given)
-  const terms: SetTerms = overTerms(base, parsed)
+  const terms: Terms = overTerms(base, parsed)
   if (parsed.version !== undefined) terms.sourceVersion = parsed.version
   if (parsed.ifVersion !== undefined) {
     if (parsed.ifAbsent) throw new CacheError('ERR_CACHE_OPTION', 'ifAbsent and ifVersion exclude each other')

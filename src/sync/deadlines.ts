@@ -7,7 +7,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 /** How long one load may run. Costs nothing until its signal is asked for or a deadline is set. */
 export class LoadDeadline {
   readonly #key: string
-  readonly #startMs = performance.now()
+  readonly #startMs: number
   /** When the load's lease ends, after its start. */
   readonly #leaseMs: number
   #controller: AbortController | undefined
@@ -15,9 +15,11 @@ export class LoadDeadline {
   #error: CacheError | undefined
   #giveUp: ((error: CacheError) => void) | undefined
 
-  constructor(key: string, leaseMs: number) {
+  /** It began at `startMs`, on the clock of performance.now(). */
+  constructor(key: string, leaseMs: number, startMs: number) {
     this.#key = key
     this.#leaseMs = leaseMs
+    this.#startMs = startMs
   }
 
   get signal(): AbortSignal {

@@ -82,7 +82,7 @@ export class FarTier implements Below {
     // what a write that has just begun, which a clear may hide, may have taken out of the table.
     if (inTheWay !== undefined || isUndecided) return this.#passing(wish, lease, pending, doubt)
     if (pending !== undefined) return this.#fromJournal(wish, lease, pending, doubt)
-    const copied = held === undefined ? await this.#disk?.read(wish, lease, doubt) : undefined
+    const copied = held === undefined && this.#disk !== undefined ? await this.#disk.read(wish, lease, doubt) : undefined
     if (copied?.state === 'value') {
       wish.onFound?.('disk')
       return copied
@@ -90,7 +90,7 @@ export class FarTier implements Below {
     const canServeStale = held !== undefined && wish.terms.life.graceMs > 0
     const deadlineMs = wish.startMs + (canServeStale ? this.#settings.softTimeoutMs : this.#settings.hardTimeoutMs)
     const known = held?.fleet?.isDoubtful === true && !held.isStale ? held.fleet.version : 0
-    const result = await this.#ask(wish, deadlineMs, known)
+    const result = this.#judged(await this.#asked(wish, deadlineMs, known))
     if (result.state === 'same') {
       if (unlessClosed(() => view.revalidated(key, known, doubt)) === true) {
         unlessClosed(() => view.abandon(key, lease))
@@ -101,7 +101,7 @@ export class FarTier implements Below {
     if (result.state === 'miss') return { state: 'miss', base: result.base, doubt }
     if (result.state === 'failed') {
       const doubted = this.#doubted(wish)
-      if (doubted === undefined) return { state: 'miss', base: undefined, doubt, ...(copied === undefined ? {} : { stale: copied.stale }) }
+      if (doubted === undefined) return copied === undefined ? { state: 'miss', base: undefined, doubt } : { state: 'miss', base: undefined, doubt, stale: copied.stale }
       unlessClosed(() => view.abandon(key, lease))
       return { state: 'value', value: doubted.value }
     }
@@ -312,15 +312,19 @@ export class FarTier implements Below {
   #ask(wish: Wish, deadlineMs: number, known: 0): Promise<ReadResult>
   #ask(wish: Wish, deadlineMs: number, known: number): Promise<ReadResult | FarSame>
   #ask(wish: Wish, deadlineMs: number, known: number): Promise<ReadResult | FarSame> {
+    return this.#asked(wish, deadlineMs, known).then(this.#judged)
+  }
+
+  /** What Redis says, tags not heeded. */
+  #asked(wish: Wish, deadlineMs: number, known: number): Promise<ReadResult | FarSame> {
     // Whoever waited for another's flight may have no time left.
     if (performance.now() >= deadlineMs) return Promise.resolve(TOO_LATE)
     const ask = this.#keyOf(wish)
-    return this.#judged(known > 0 ? this.#reader.revalidate(ask, known, deadlineMs) : this.#reader.read(ask, deadlineMs))
+    return known > 0 ? this.#reader.revalidate(ask, known, deadlineMs) : this.#reader.read(ask, deadlineMs)
   }
 
   /** By its tags, if it has any. */
-  async #judged(answer: Promise<ReadResult | FarSame>): Promise<ReadResult | FarSame> {
-    const result = await answer
+  readonly #judged = (result: ReadResult | FarSame): ReadResult | FarSame => {
     if (result.state !== 'hit' || result.codec !== Codec.tagged) return result
     return unlessClosed(() => this.#tags.judged(result)) ?? TOO_LATE
   }

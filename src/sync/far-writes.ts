@@ -48,9 +48,9 @@ interface Accepted<T> {
   order: number
   result: T
   /** Of the write that came after it before it was acknowledged, as long as that is not settled. */
-  heir?: number
+  heir: number | undefined
   /** When the call has to end, if part of its time went by before the journal took the record. */
-  deadlineMs?: number
+  deadlineMs: number | undefined
 }
 
 export class FarWrites {
@@ -290,7 +290,10 @@ export class FarWrites {
     try {
       const fresh = keepsClock ? undefined : encoded
       const accepted = this.#attempt(view, record, apply, fresh)
-      if (accepted !== undefined) return Promise.resolve(deadlineMs === undefined ? accepted : { ...accepted, deadlineMs })
+      if (accepted !== undefined) {
+        accepted.deadlineMs = deadlineMs
+        return Promise.resolve(accepted)
+      }
       encoded?.detach()
       return this.#writeWhenRoomy(view, encoded === undefined ? record : { ...record, payload: encoded.payload }, apply, fresh, deadlineMs)
     } catch (error) {
@@ -303,7 +306,10 @@ export class FarWrites {
   ): Promise<Accepted<T>> {
     while (await this.#journal.roomy(deadlineMs)) {
       const accepted = this.#attempt(view, record, apply, encoded)
-      if (accepted !== undefined) return { ...accepted, deadlineMs }
+      if (accepted !== undefined) {
+        accepted.deadlineMs = deadlineMs
+        return accepted
+      }
     }
     throw new CacheError(
       'ERR_CACHE_JOURNAL_FULL',
@@ -333,7 +339,7 @@ export class FarWrites {
       if (order === undefined) {
         this.#journal.cancel(mark)
         this.#withdraw(view, record, before)
-        return { mark: 0, order: 0, result }
+        return { mark: 0, order: 0, result, heir: undefined, deadlineMs: undefined }
       }
       // What was removed and not put in its place is not seen before the record is committed: it comes after all clears so far.
       const epoch = applied.epoch ?? view.epoch()
@@ -341,9 +347,9 @@ export class FarWrites {
       if (before !== undefined) this.#journal.cancel(before.mark)
       if (heir !== undefined) {
         this.#journal.cancel(mark)
-        return { mark: before!.mark, order, result, heir }
+        return { mark: before!.mark, order, result, heir, deadlineMs: undefined }
       }
-      if (this.#journal.commit(mark, order, epoch)) return { mark, order, result }
+      if (this.#journal.commit(mark, order, epoch)) return { mark, order, result, heir: undefined, deadlineMs: undefined }
       // Given up by the leader, which could not wait: the write has not been acknowledged, so it is made anew.
       before = { ...applied, mark }
     }

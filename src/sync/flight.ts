@@ -14,7 +14,7 @@ import { LoadDeadline } from './deadlines'
 import { isSameValue, loaded, type Storable } from './lifetime'
 import type { LoadTerms } from './load-terms'
 import { Packing, packing } from './packing'
-import { type Before, type LoadContext, type Loader, type LoadReason, openContext, type Said } from './loader-context'
+import { type Before, Context, type LoadContext, type Loader, type LoadReason, nothingSaid, type Said } from './loader-context'
 import type { Listening } from './told'
 
 /** One caller's wish to load. */
@@ -88,21 +88,32 @@ export class Flight {
   #loadMs = 0
   #isLoading = false
 
-  constructor(tools: LoadTools, call: TimedCall, grant: Grant, isRefresh = false) {
+  readonly #onEnd: () => void
+  #isOver = false
+
+  /** `onEnd` may be called before this returns. */
+  constructor(tools: LoadTools, call: TimedCall, grant: Grant, isRefresh: boolean, onEnd: () => void) {
+    const nowMs = performance.now()
     this.call = call
-    this.leaseEndMs = performance.now() + call.terms.leaseMs
+    this.leaseEndMs = nowMs + call.terms.leaseMs
+    this.#onEnd = onEnd
     this.#own = call.terms
     this.#tools = tools
     this.#below = call.isNear === true ? undefined : tools.below
     this.#grant = grant
     this.#isRefresh = isRefresh
-    this.#deadline = new LoadDeadline(call.key, call.terms.leaseMs)
+    this.#deadline = new LoadDeadline(call.key, call.terms.leaseMs, nowMs)
     this.promise = this.#fly()
   }
 
   /** As of when its result holds, by the clears of tags. */
   get tagClock(): number {
     return this.#grant.tagClock
+  }
+
+  /** There is an outcome. */
+  get isOver(): boolean {
+    return this.#isOver
   }
 
   /** Its loader runs: nobody waits for Redis. */
@@ -146,6 +157,8 @@ export class Flight {
     } finally {
       this.#deadline.end()
       this.#below?.claims?.release(lease)
+      this.#isOver = true
+      this.#onEnd()
     }
   }
 
@@ -168,9 +181,11 @@ export class Flight {
       // Who has been told that it is over does not begin after all.
       if (this.#deadline.isOver) return undefined
       const startMs = performance.now()
-      const setOptions = (options: object): void => void (this.#own = this.call.withOptions?.(this.#own, options) ?? this.#own)
-      const about = { key, attempt: this.#grant.failures + 1, setOptions }
-      const { context, said } = openContext(about, () => this.#reason(), () => this.#before(), () => this.#deadline.signal)
+      const said = nothingSaid()
+      const context = new Context(key, this.#grant.failures + 1, {
+        setOptions: (options) => void (this.#own = this.call.withOptions?.(this.#own, options) ?? this.#own),
+        reason: () => this.#reason(), before: () => this.#before(), signal: () => this.#deadline.signal,
+      }, said)
       this.#isLoading = true
       const made = await runTold(this.#tools.listening, this.call, loader, context)
       this.#isLoading = false
@@ -311,11 +326,11 @@ export class Flight {
 /** A load without a lease, whose result is not stored. */
 export async function runAlone(call: LoadCall, loader: Loader, listening: Listening): Promise<unknown> {
   const { view, key, terms } = call
-  const deadline = new LoadDeadline(key, terms.leaseMs)
+  const deadline = new LoadDeadline(key, terms.leaseMs, performance.now())
   const before = (): L1Entry | undefined => unlessClosed(() => view.entry(key, { quiet: true }))
   // Checked all the same.
   const setOptions = (options: object): void => void call.withOptions?.(terms, options)
-  const { context } = openContext({ key, attempt: 1, setOptions }, () => (terms.forceFresh ? 'forced' : 'miss'), before, () => deadline.signal)
+  const context = new Context(key, 1, { setOptions, reason: () => (terms.forceFresh ? 'forced' : 'miss'), before, signal: () => deadline.signal }, nothingSaid())
   try {
     const made = await deadline.within(runTold(listening, call, loader, context), terms.hardTimeoutMs)
     return terms.admission === undefined ? made : terms.admission.handedOut(await terms.admission.given(made, key), terms.codec)

@@ -166,13 +166,11 @@ export class Flights {
   }
 
   #own(call: TimedCall, grant: Extract<Acquired, { state: 'granted' }>, isRefresh = false): Flight {
-    const flight = new Flight(this.#tools, call, grant, isRefresh)
-    this.#flightByLease.set(grant.lease, flight)
-    const forget = (): void => {
+    const flight = new Flight(this.#tools, call, grant, isRefresh, () => {
       this.#flightByLease.delete(grant.lease)
       call.onDecided?.()
-    }
-    flight.promise.then(forget, forget)
+    })
+    if (!flight.isOver) this.#flightByLease.set(grant.lease, flight)
     return flight
   }
 

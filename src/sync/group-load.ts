@@ -12,7 +12,7 @@ import { types } from 'node:util'
 import type { L1View } from '../l1/table'
 import { CacheError, describe } from '../words/errors'
 import { crowdedOut, type Release } from './bulkhead'
-import type { LoadCall } from './flight'
+import { type LoadCall, timedCall } from './flight'
 import type { Flights } from './flights'
 import { type GroupContext, openGroupContext } from './group-context'
 import type { LoadTerms } from './load-terms'
@@ -70,7 +70,10 @@ export class GroupLoad {
       return joined
     }
     try {
-      const wish = { ...call, terms: { ...call.terms, maxConcurrentLoads: 0 }, loader, onDecided }
+      const wish = timedCall(call)
+      wish.terms = { ...call.terms, maxConcurrentLoads: 0 }
+      wish.loader = loader
+      wish.onDecided = onDecided
       return isPast ? this.#flights.past(wish) : this.#flights.load(wish)
     } catch (error) {
       onDecided()

@@ -53,7 +53,7 @@ export function lifeOf(terms: LifeTerms): Life {
 }
 
 /** What `written` has to know: the caller's version, and where the value goes on with the life of another, the age of that. */
-export type WrittenTerms = LifeTerms & { sourceVersion?: number; goesOn?: { capAtMs: number | undefined; ageMs: number } | undefined }
+export type WrittenTerms = LifeTerms & { sourceVersion?: number | undefined; goesOn?: { capAtMs: number | undefined; ageMs: number } | undefined }
 
 /** A value written by hand, as it is stored for `life`. */
 export function written(terms: WrittenTerms, value: unknown, life: Life, clock: Clock): unknown {

@@ -52,53 +52,109 @@ export interface Said {
 
 const MAX_ETAG_CHARS = 1024
 
-/** The context of one load. The functions are called only if the loader looks. */
-export function openContext(
-  about: { key: string; attempt: number; setOptions: (options: object) => void },
-  reason: () => LoadReason, before: () => Before | undefined, signal: () => AbortSignal,
-): { context: LoadContext; said: Said } {
-  const said: Said = { etag: undefined, lastModified: undefined, isNotModified: false }
-  let known: { before: Before | undefined } | undefined
-  const look = (): Before | undefined => (known ??= { before: before() }).before
-  const context: LoadContext = {
-    ...about,
-    setTags: (tags) => about.setOptions({ tags }),
-    get reason() {
-      return reason()
-    },
-    get signal() {
-      return signal()
-    },
-    get stale() {
-      return look()?.value
-    },
-    get etag() {
-      return look()?.notes?.etag
-    },
-    get lastModified() {
-      return look()?.notes?.lastModified
-    },
-    skip: () => undefined,
-    fail(reason) {
-      if (typeof reason === 'object' && reason !== null) throw reason
-      throw new CacheError('ERR_CACHE_LOAD_FAILED', String(reason))
-    },
-    notFound: () => null,
-    notModified() {
-      const there = look()
-      if (there === undefined) throw new CacheError('ERR_CACHE_ARGUMENT', 'notModified must be said of a value, there is none')
-      said.isNotModified = true
-      said.etag ??= there.notes?.etag
-      said.lastModified ??= there.notes?.lastModified
-      return there.value as never
-    },
-    modified(value, { etag, lastModified } = {}) {
-      said.etag = checkEtag(etag)
-      said.lastModified = checkDate(lastModified)
-      return value
-    },
+export function nothingSaid(): Said {
+  return { etag: undefined, lastModified: undefined, isNotModified: false }
+}
+
+/** What the context asks, and only if the loader looks. */
+export interface LoadView {
+  setOptions(options: object): void
+  reason(): LoadReason
+  before(): Before | undefined
+  signal(): AbortSignal
+}
+
+/** The context of one load. A class, and its functions made when they are taken: most loaders look at none of them. */
+export class Context implements LoadContext {
+  readonly key: string
+  readonly attempt: number
+  readonly #view: LoadView
+  readonly #said: Said
+  #known: { before: Before | undefined } | undefined
+
+  /** What the loader says is written to `said`. */
+  constructor(key: string, attempt: number, view: LoadView, said: Said) {
+    this.key = key
+    this.attempt = attempt
+    this.#view = view
+    this.#said = said
   }
-  return { context, said }
+
+  get reason(): LoadReason {
+    return this.#view.reason()
+  }
+
+  get signal(): AbortSignal {
+    return this.#view.signal()
+  }
+
+  get stale(): unknown {
+    return this.#before()?.value
+  }
+
+  get etag(): string | undefined {
+    return this.#before()?.notes?.etag
+  }
+
+  get lastModified(): Date | undefined {
+    return this.#before()?.notes?.lastModified
+  }
+
+  get setOptions(): LoadContext['setOptions'] {
+    return (options) => this.#view.setOptions(options)
+  }
+
+  get setTags(): LoadContext['setTags'] {
+    return (tags) => this.#view.setOptions({ tags })
+  }
+
+  get skip(): LoadContext['skip'] {
+    return skip
+  }
+
+  get fail(): LoadContext['fail'] {
+    return fail
+  }
+
+  get notFound(): LoadContext['notFound'] {
+    return notFound
+  }
+
+  get notModified(): LoadContext['notModified'] {
+    return () => {
+      const there = this.#before()
+      if (there === undefined) throw new CacheError('ERR_CACHE_ARGUMENT', 'notModified must be said of a value, there is none')
+      this.#said.isNotModified = true
+      this.#said.etag ??= there.notes?.etag
+      this.#said.lastModified ??= there.notes?.lastModified
+      return there.value as never
+    }
+  }
+
+  get modified(): LoadContext['modified'] {
+    return (value, { etag, lastModified } = {}) => {
+      this.#said.etag = checkEtag(etag)
+      this.#said.lastModified = checkDate(lastModified)
+      return value
+    }
+  }
+
+  #before(): Before | undefined {
+    return (this.#known ??= { before: this.#view.before() }).before
+  }
+}
+
+function skip(): undefined {
+  return undefined
+}
+
+function notFound(): null {
+  return null
+}
+
+function fail(reason: unknown): never {
+  if (typeof reason === 'object' && reason !== null) throw reason
+  throw new CacheError('ERR_CACHE_LOAD_FAILED', String(reason))
 }
 
 function checkEtag(given: string | undefined): string | undefined {

@@ -10,10 +10,10 @@ export interface WriteTerms extends NearTerms {
   durability?: 'journal' | 'disk' | 'l2' | 'replicated' | undefined
   partitionBy?: ((key: string) => string) | undefined
   /** `unchanged`: what Redis has is no newer than that version. */
-  condition?: Condition | { if: 'unchanged'; version: number }
-  sourceVersion?: number
+  condition?: Condition | { if: 'unchanged'; version: number } | undefined
+  sourceVersion?: number | undefined
   /** When the call began of which this is a part, on the clock of performance.now(); absent: now. */
-  startMs?: number
+  startMs?: number | undefined
 }
 
 export const CONTROL_PARTITION = 256
