@@ -128,6 +128,34 @@ suite('server faults', (test) => {
     }))
   }
 
+  /** As a server evicts that may evict anything. Without the control partition's nothing of what is written may be lost. */
+  for (const [what, pattern] of [['counts', ':s'], ['logs', ':l'], ['counts and logs', ':[sl]']] as const) {
+    test(`${what} of partitions that are evicted, again and again`, () => survives({}, async ({ server, hosts, load, name }) => {
+      await inRedis(hosts[0]!, 'kept', 'there')
+      let evicted = 0
+      for (let round = 0; round < 12; round++) {
+        const keys = (await server.ask('KEYS', `sc1:{${name}.*}${pattern}`) as string[]).filter((key) => !key.startsWith(`sc1:{${name}.256}`))
+        if (keys.length > 0) evicted += Number(await server.ask('UNLINK', ...keys))
+        await progress(load)
+      }
+      assert.ok(evicted > 100, `${evicted} evicted`)
+      await allWriteForOthers(hosts, optionsFor(server, { name }))
+    }))
+  }
+
+  test('a server that evicts whatever it likes for want of memory', () => survives({}, async ({ server, hosts, load, name }) => {
+    for (let n = 0; n < 4_000; n += 100) await hosts[0]!.cache.setMany(Array.from({ length: 100 }, (_, i) => ({ key: `filler:${n + i}`, value: 'x'.repeat(500) })))
+    await until('it is in Redis', () => hosts[0]!.cache.stats().detail['journal.pending_bytes'] === 0)
+    const usedBytes = Number(await server.info('used_memory'))
+    await server.ask('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-random')
+    await server.ask('CONFIG', 'SET', 'maxmemory', Math.floor(usedBytes - 2_000_000))
+    await until('most is evicted', async () => Number(await server.info('evicted_keys')) > 2_500)
+    for (let round = 0; round < 5; round++) await progress(load)
+    await server.ask('CONFIG', 'SET', 'maxmemory', 0)
+    await allWriteForOthers(hosts, optionsFor(server, { name }))
+    return { lostUntilMs: performance.now() }
+  }))
+
   test('a restart without persistence', () => survives({}, async ({ server }) => {
     await server.kill()
     await server.restart()

@@ -5,6 +5,8 @@ import { type RedisOptions, RedisServer } from './server'
 const NAME = 'stratacache'
 const DOWN_AFTER_MS = 500
 const FAILOVER_TIMEOUT_MS = 3_000
+/** Longer than a failover takes. */
+const PAUSED_MS = 20_000
 /** On a busy machine sentinels miss each other's votes. They vote again after twice the failover timeout: nine more times. */
 const AGREED_MS = 10 * 2 * FAILOVER_TIMEOUT_MS
 
@@ -52,6 +54,19 @@ export class SentinelSet {
     // Refused as long as a failover is going on, or no replica is good enough yet.
     const sentinel = this.sentinels.find(({ isRunning }) => isRunning)!
     await eventually('a sentinel begins the failover', async () => await sentinel.ask('SENTINEL', 'FAILOVER', NAME) === 'OK')
+    return this.#successorOf(old)
+  }
+
+  /** As `failover`, of a primary that takes no more writes and whose replicas have all it has acknowledged. */
+  async failoverWithoutLoss(): Promise<RedisServer> {
+    const old = await this.#agreed()
+    await old.ask('CLIENT', 'PAUSE', PAUSED_MS, 'WRITE')
+    const offset = Number(await old.info('master_repl_offset'))
+    const others = this.servers.filter((server) => server !== old && server.isRunning)
+    await eventually('the replicas have all', async () => (await Promise.all(others.map((server) => server.info('slave_repl_offset')))).every((reached) => Number(reached) >= offset))
+    const sentinel = this.sentinels.find(({ isRunning }) => isRunning)!
+    // A primary that is paused may seem dead: then they have begun by themselves.
+    await eventually('a failover begins', async () => await this.primary() !== old || await sentinel.ask('SENTINEL', 'FAILOVER', NAME) === 'OK')
     return this.#successorOf(old)
   }
 
