@@ -32,6 +32,7 @@ function aclLine({ options, own }: Asked): string {
   const rules = accessRules(new Names(options.name), {
     readsOnly: own['reads-only'] === true,
     isCluster: own['cluster'] === true || spec?.kind === 'cluster',
+    isSentinel: spec?.kind === 'sentinel',
     replicas: options.durability === 'replicated',
     foreignWriters: options.l2.foreignWriters,
     fleetFlights: options.singleFlight === 'fleet',

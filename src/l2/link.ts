@@ -181,11 +181,20 @@ export class Link {
     })
     const lost = (): void => this.#lost(redis, failure)
     redis.once('end', lost).once('close', lost)
-    redis.once('ready', () => this.#ready(redis))
+    redis.once('ready', () => void this.#greet(redis))
     this.#options.onOpen?.(redis)
     this.#options.onState?.('connecting')
     this.#handshakeTimer = setTimeout(() => this.#lost(redis, timeout(this.host)), HANDSHAKE_MS)
     redis.connect().catch((error: unknown) => this.#lost(redis, failure ?? convertFailure(error, this.host)))
+  }
+
+  /** What sentinels told may be a primary no more, and who only reads would never notice. A server that does not say is taken for one. */
+  async #greet(redis: Redis): Promise<void> {
+    if (this.#options.spec.kind === 'sentinel') {
+      const role = await send(redis, 'hello', []).then(roleIn, () => undefined)
+      if (role !== undefined && role !== 'master') return this.#lost(redis, convertFailure({ name: 'ReplyError', message: `READONLY the role is ${role}` }, this.host))
+    }
+    this.#ready(redis)
   }
 
   #ready(redis: Redis): void {
@@ -324,6 +333,12 @@ export class Link {
       this.drop(timeout(this.host))
     }, this.#options.stuckMs / 4).unref()
   }
+}
+
+function roleIn(reply: unknown): string | undefined {
+  const words = Array.isArray(reply) ? reply.map(String) : []
+  const at = words.indexOf('role')
+  return at < 0 ? undefined : words[at + 1]
 }
 
 function isEncoded(request: Order): request is Encoded {

@@ -56,6 +56,8 @@ export interface AccessNeeds {
   /** Only what processes do that never lead their host: reads. */
   readsOnly?: boolean
   isCluster?: boolean
+  /** Connections ask whether the server is the primary that the sentinels said. */
+  isSentinel?: boolean
   /** Writes wait for replicas. */
   replicas?: boolean
   foreignWriters?: boolean
@@ -81,6 +83,7 @@ export function accessRules(names: Names, needs: AccessNeeds = {}): string[] {
   const commands = [...READER, ...(readsOnly ? [] : LEADER)]
   if (needs.fleetFlights) commands.push(...CLAIMER.filter((name) => !commands.includes(name)))
   if (needs.isCluster) commands.push('cluster|slots', 'asking')
+  if (needs.isSentinel) commands.push('hello')
   if (needs.selects) commands.push('select')
   if (needs.named) commands.push('client|setname')
   if (needs.replicas && !readsOnly) commands.push('wait')

@@ -67,6 +67,14 @@ export class SentinelSet {
     const sentinel = this.sentinels.find(({ isRunning }) => isRunning)!
     // A primary that is paused may seem dead: then they have begun by themselves.
     await eventually('a failover begins', async () => await this.primary() !== old || await sentinel.ask('SENTINEL', 'FAILOVER', NAME) === 'OK')
+    let next: RedisServer | undefined
+    await eventually('a replica is promoted', async () => {
+      const roles = await Promise.all(others.map((server) => server.info('role')))
+      return (next = others[roles.indexOf('master')]) !== undefined
+    })
+    // What waits at the paused one must not be written there; a sentinel that waits there as well would not tell it in time.
+    const demotion = [['REPLICAOF', next!.host, next!.port], ['CLIENT', 'KILL', 'TYPE', 'normal'], ['CLIENT', 'KILL', 'TYPE', 'pubsub'], ['CLIENT', 'UNPAUSE']]
+    await Promise.all([['MULTI'], ...demotion, ['EXEC']].map((words) => old.ask(...words)))
     return this.#successorOf(old)
   }
 

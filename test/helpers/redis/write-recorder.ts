@@ -1,10 +1,12 @@
 /** The order in which a Redis executed the writes of a cache, as MONITOR tells it. */
 import { type Socket, connect } from 'node:net'
+import { valuesInOrder } from '../fleet/aof'
 import { until } from '../until'
 import type { RedisServer } from './server'
 
 /** Text of a value that only one write has. */
 const TAG = /#[\w.]+#/
+const DATA_KEY = /:d\|([^|]*)\|(.*)$/
 const WRITE = /^\+([\d.]+) \[\d+ lua\] "SET" "[^"]*?:d\|([^"|]*)\|([^"]*)" "(.*)$/
 
 export interface Recorded {
@@ -21,10 +23,28 @@ export function writeOf(line: string): Recorded | undefined {
   const found = WRITE.exec(line)
   if (found === null) return undefined
   const [, atS, namespace, key, envelope] = found as unknown as [string, string, string, string, string]
+  return recorded(Number(atS), namespace, key, envelope)
+}
+
+function recorded(atS: number, namespace: string, key: string, envelope: string): Recorded {
   // Behind times, sums and lengths, whose bytes may look like anything.
   const payload = envelope.slice(envelope.lastIndexOf(`${namespace}|${key}`))
   const value = TAG.exec(payload)?.[0]
-  return { atS: Number(atS), namespace, key, ...(value === undefined ? {} : { value }) }
+  return { atS, namespace, key, ...(value === undefined ? {} : { value }) }
+}
+
+/** What replicas of each other have executed, by their append-only files: each key in order. A file that began anew has less. */
+export function inFiles(servers: readonly RedisServer[]): Recorded[] {
+  const valuesByName = new Map<string, Buffer[]>()
+  for (const { dir } of servers) {
+    for (const [name, values] of valuesInOrder(dir)) {
+      if (values.length > (valuesByName.get(name)?.length ?? 0)) valuesByName.set(name, values)
+    }
+  }
+  return [...valuesByName].flatMap(([name, values]) => {
+    const found = DATA_KEY.exec(name)
+    return found === null ? [] : values.map((value) => recorded(0, found[1]!, found[2]!, value.toString('latin1')))
+  })
 }
 
 /** What several servers of one machine have executed, in order. */
