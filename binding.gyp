@@ -21,7 +21,7 @@
       'test/native/space_test.cc', 'test/native/service_test.cc', 'test/native/fuzz_test.cc',
       'test/native/model_test.cc', 'test/native/stress_test.cc',
       'test/native/journal_fixture.cc', 'test/native/journal_world.cc', 'test/native/journal_lane_test.cc',
-      'test/native/journal_leader_test.cc', 'test/native/journal_host_test.cc', 'test/native/journal_fuzz_test.cc',
+      'test/native/journal_leader_test.cc', 'test/native/journal_choice_test.cc', 'test/native/journal_host_test.cc', 'test/native/journal_fuzz_test.cc',
       'test/native/journal_model_test.cc', 'test/native/journal_stress_test.cc',
     ],
     'kill_harness_sources': [

@@ -22,6 +22,31 @@ double Unevenness(const std::vector<uint32_t>& counts, double expected) {
   return sum / static_cast<double>(counts.size());
 }
 
+TEST("hash: of long bytes, each bit, the length and the seed count") {
+  auto hash_of = [](const std::string& bytes, uint64_t seed) { return HashLong(seed, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()); };
+  std::set<uint64_t> seen;
+  size_t count = 0;
+  for (size_t length = 0; length < 320; length++) {
+    std::string bytes(length, 'x');
+    seen.insert(hash_of(bytes, 7));
+    seen.insert(hash_of(bytes, 8));
+    count += 2;
+    for (size_t at = 0; at < length; at++) {
+      bytes[at] = static_cast<char>(bytes[at] ^ (1 << (at % 8)));
+      seen.insert(hash_of(bytes, 7));
+      bytes[at] = 'x';
+      count++;
+    }
+  }
+  CHECK_EQ(seen.size(), count);
+  // Chains that swap places do not give the same.
+  std::string words(96, '\0');
+  Put(&words, 0, 1);
+  std::string swapped(96, '\0');
+  Put(&swapped, 16, 1);
+  CHECK(hash_of(words, 7) != hash_of(swapped, 7));
+}
+
 TEST("hash: sequential keys spread evenly over buckets and tags") {
   for (const char* pattern : {"user:%u", "%u", "session/%u/profile/with/a/long/tail", "%08x"}) {
     std::vector<uint32_t> buckets(1000), tags(65536 / 64);

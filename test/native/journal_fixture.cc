@@ -10,6 +10,10 @@ std::unique_ptr<Journal> OpenJournal(const std::string& dir, const JournalOption
   return journal;
 }
 
+uint64_t CountOf(const Journal& journal, JournalCounter counter) {
+  return journal.header().counters[static_cast<size_t>(counter)].load();
+}
+
 std::vector<Drained> BatchOf(Leader& leader) {
   std::vector<Drained> batch;
   for (uint32_t id : leader.batch()) {

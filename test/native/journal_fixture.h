@@ -25,6 +25,16 @@ struct Lead {
   Leader leader;
 };
 
+// Three isolates of a host.
+struct JournalHost {
+  explicit JournalHost(const JournalOptions& options = kSmallJournal) : journal(OpenJournal(dir.path(), options)), a(*journal), b(*journal), c(*journal) {}
+  Directory dir;
+  std::unique_ptr<Journal> journal;
+  LaneOwner a, b, c;
+};
+
+uint64_t CountOf(const Journal& journal, JournalCounter counter);
+
 // A record as the leader hands it out.
 struct Drained {
   std::string ns, key, value;
