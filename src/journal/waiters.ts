@@ -47,7 +47,8 @@ export class Waiters {
 
   /** Asks `holds` whenever `look` is called, and now and then; true as soon as it says so. Of several who wait with one function it is asked once. */
   async until(holds: () => boolean, deadlineMs: number): Promise<boolean> {
-    if (holds()) return true
+    // Who waits for the same already is told first, and has looked.
+    if (this.#forStates.at(-1)?.holds !== holds && holds()) return true
     if (deadlineMs <= performance.now()) return false
     return new Promise((resolve) => {
       this.#forStates.push({ holds, resolve, deadlineMs })

@@ -12,6 +12,7 @@ import type { FarHistory, Held } from '../l2/contract'
 import { Codec } from '../wire/codec'
 import { readStamp, restamped } from '../wire/tags'
 import { DELETE, FILL, SET } from './journal-words'
+import { SALTS } from './versions'
 import { viewAt } from './views'
 
 export interface ReplayParts {
@@ -37,7 +38,6 @@ export interface Replayed {
   failed: number
 }
 
-const SALTS = 1024
 /** Below every place that the table gives. */
 const FIRST_ORDER = 1
 const ATTEMPT_MS = 2_000

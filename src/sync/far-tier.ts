@@ -4,21 +4,22 @@
  * A read first asks the journal: a write that is still on its way is newer than anything Redis has.
  */
 import type { Journal, PendingWrite } from '../journal/contract'
-import type { L1Entry, L1Table, LeaseToken, Life } from '../l1/table'
+import type { L1Entry, L1Table, LeaseToken } from '../l1/table'
 import type { FarFailure, FarHit, FarKey, FarReader, FarSame, ReadResult } from '../l2/contract'
-import { type About, aboutOf, bareBytes, withoutCap } from '../wire/about'
+import { type About, aboutOf, bareBytes } from '../wire/about'
 import { bytesOf, Codec, decode, EncodedValue } from '../wire/codec'
 import { withReady } from '../wire/compressed'
-import { restamped } from '../wire/tags'
 import { CacheError } from '../words/errors'
 import type { Below, Found, Missed, TimedWish, Wish } from './below'
 import type { DiskReads } from './disk-tier'
+import { capped, hitOf, ttlLeftOf } from './far-hit'
 import { encodedAgain, FarTags } from './far-tags'
 import { Claimer } from './fleet-claims'
+import { unlessClosed } from './flight'
 import { FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
 import { nearLife } from './near-life'
 import { packedOf, unpackElsewhere } from './packing'
-import { isKnownFrom, isOfMark, markOf, versionOfEntry, versionOfMark } from './versions'
+import { isKnownFrom, isOfMark, markOf, SALTS, versionOfEntry, versionOfMark } from './versions'
 import { isReplicated, needsRedis } from './write-terms'
 
 export interface FarSettings {
@@ -27,14 +28,6 @@ export interface FarSettings {
   /** Longest life in Redis, 0 = the entry's own. */
   ttlMs: number
   partitionOf: (namespace: string, key: string, group: string | undefined) => number
-}
-
-interface Hit {
-  value: EncodedValue
-  life: Life
-  isStale: boolean
-  /** 0 or less: it is none. */
-  hardLeftMs: number
 }
 
 export type FarEntry = Pick<L1Entry, 'value' | 'version' | 'ageMs' | 'isStale' | 'ttlLeftMs' | 'tags'> & { tier: 'l0' | 'l1' | 'l2' }
@@ -400,29 +393,6 @@ function isConditional({ condition, sourceVersion }: PendingWrite): boolean {
   return condition === IF_ABSENT || condition === IF_VERSION || sourceVersion > 0
 }
 
-function ttlLeftOf({ ttlMs }: Life, isStale: boolean): number {
-  return ttlMs === 0 && !isStale ? Number.POSITIVE_INFINITY : ttlMs
-}
-
-/** `tagClock`: the table's, before it was read. */
-function hitOf(result: FarHit, terms: Wish['terms'], tagClock = 0): Hit {
-  const { softLeftMs, hardLeftMs } = lifeLeftOf(result, terms)
-  const life = softLeftMs === Number.POSITIVE_INFINITY
-    ? { ttlMs: 0, graceMs: 0 }
-    : { ttlMs: Math.max(0, softLeftMs), graceMs: hardLeftMs === Number.POSITIVE_INFINITY ? MAX_GRACE_MS : Math.max(0, hardLeftMs - softLeftMs) }
-  const own = withoutCap(result.codec, result.payload)
-  const payload = result.codec === Codec.tagged ? restamped(own, tagClock, 0) : own
-  return { value: new EncodedValue(result.codec, payload), life, isStale: softLeftMs <= 0, hardLeftMs }
-}
-
-/** What Redis says is left, or less: whoever wrote it may know of no cap. The grace begins at the cap then. */
-function lifeLeftOf({ softLeftMs, hardLeftMs, ageMs }: FarHit, { maxTtlMs = Number.POSITIVE_INFINITY, life }: Wish['terms']): Pick<FarHit, 'softLeftMs' | 'hardLeftMs'> {
-  const cappedMs = maxTtlMs - ageMs
-  if (softLeftMs <= 0 || softLeftMs <= cappedMs) return { softLeftMs, hardLeftMs }
-  const graceMs = softLeftMs === Number.POSITIVE_INFINITY ? life.graceMs : hardLeftMs - softLeftMs
-  return { softLeftMs: cappedMs, hardLeftMs: cappedMs + graceMs }
-}
-
 /** What readers are given of it; undefined: as if it were not there. */
 function admitted({ view, key, terms: { admission } }: Wish, value: unknown): unknown {
   return admission === undefined || value === undefined ? value : admission.decoded(value, key, view.namespace)
@@ -430,24 +400,4 @@ function admitted({ view, key, terms: { admission } }: Wish, value: unknown): un
 
 async function admittedEntry(wish: Wish, entry: FarEntry | undefined): Promise<FarEntry | undefined> {
   return entry === undefined || wish.terms.admission === undefined ? entry : { ...entry, value: await admitted(wish, entry.value) }
-}
-
-/** Of a version: sequence * 1024 + salt. */
-const SALTS = 1024
-const MAX_GRACE_MS = 365 * 86_400_000
-
-/** The life an entry has in Redis. */
-export function capped(life: Life, ttlMs: number): Life {
-  if (ttlMs === 0 || (life.ttlMs !== 0 && life.ttlMs <= ttlMs)) return life
-  return { ttlMs, graceMs: life.graceMs }
-}
-
-/** A cache may be closed while its reads are under way. Their callers still get what came. */
-function unlessClosed<T>(step: () => T): T | undefined {
-  try {
-    return step()
-  } catch (error) {
-    if (error instanceof CacheError && error.code === 'ERR_CACHE_CLOSED') return undefined
-    throw error
-  }
 }

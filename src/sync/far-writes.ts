@@ -4,23 +4,23 @@
  * Each write is a record of the journal before it is visible in the table, and is acknowledged after it is both. So a
  * killed process leaves either nothing, or a record that the leader brings to Redis.
  */
-import type { DeadLetter, HostDisk, Journal, JournalWrite, Settled } from '../journal/contract'
+import type { DeadLetter, HostDisk, Journal, JournalWrite } from '../journal/contract'
 import type { Condition, Fleet, L1Table, L1View, Life, TagClear } from '../l1/table'
-import { REPLICA_MS } from '../l2/contract'
-import { bytesOf, Codec, EncodedValue } from '../wire/codec'
+import { Codec, EncodedValue } from '../wire/codec'
 import { readStamp, restamped } from '../wire/tags'
 import { CacheError } from '../words/errors'
 import { checkKey } from '../words/keys'
+import { capped } from './far-hit'
 import { encodedAgain, stateOfWrite } from './far-tags'
 import type { FarSettings } from './far-tier'
-import { capped } from './far-tier'
 import { CLEAR, DELETE, EXPIRE, FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
 import { nearLife } from './near-life'
 import { packedValue, type PackTerms } from './packing'
+import { type Accepted, Safety } from './safety'
 import { nameOfTagClear, tagClearOf } from './tag-words'
-import { isOfMark, markOf, versionOfEntry, versionOfMark } from './versions'
+import { isOfMark, markOf, SALTS, versionOfEntry, versionOfMark } from './versions'
 import { viewAt } from './views'
-import { BLANK, conditionOf, CONTROL_PARTITION, expectedOf, isAwaited, isReplicated, needsRedis, type WriteTerms } from './write-terms'
+import { BLANK, conditionOf, CONTROL_PARTITION, expectedOf, isAwaited, isReplicated, type WriteTerms } from './write-terms'
 
 /** What the table made of a write. */
 interface Applied<T> {
@@ -43,27 +43,17 @@ interface GivenUp<T> extends Applied<T> {
 /** Changes the table; `before` when it has to be done anew. */
 type Apply<T> = (fleet: Fleet, before?: GivenUp<T>) => Applied<T>
 
-interface Accepted<T> {
-  mark: number
-  order: number
-  result: T
-  /** Of the write that came after it before it was acknowledged, as long as that is not settled. */
-  heir: number | undefined
-  /** When the call has to end, if part of its time went by before the journal took the record. */
-  deadlineMs: number | undefined
-}
-
 export class FarWrites {
   readonly #table: L1Table
   readonly #journal: Journal
   readonly #settings: FarSettings
-  readonly #disk: HostDisk
+  readonly #safety: Safety
 
   constructor(table: L1Table, journal: Journal, settings: FarSettings, disk: HostDisk) {
     this.#table = table
     this.#journal = journal
     this.#settings = settings
-    this.#disk = disk
+    this.#safety = new Safety(journal, settings.hardTimeoutMs, disk)
   }
 
   /**
@@ -88,7 +78,7 @@ export class FarWrites {
       return this.#write(view, record, () => {
         const { version } = view.remove(key)
         return { order: hostOrder(version, DELETE), result: 0 }
-      }, encoded, deadlineMs).then((accepted) => this.#confirmed(accepted, terms, true))
+      }, encoded, deadlineMs).then((accepted) => this.#safety.confirmed(accepted, terms, true))
     }
     const near = nearLife(life, terms)
     const put: Apply<number> = (fleet, before) => this.#put(view, key, encoded, near, undefined, fleet, before)
@@ -97,30 +87,16 @@ export class FarWrites {
       // By far the most common: there is room, and nothing to wait for.
       const accepted = this.#attempt(view, record, put, encoded)
       if (accepted !== undefined) return Promise.resolve(versionOfMark(accepted.mark))
+      return this.#writeLater(view, record, put, encoded, encoded, deadlineMs).then(({ mark }) => versionOfMark(mark))
     }
-    const written = this.#write(view, record, put, encoded, deadlineMs)
-    if (!isAwaited(terms)) return written.then(({ mark }) => versionOfMark(mark))
-    return written.then((accepted) => this.#acknowledged(view, { ...record, payload: encoded.payload }, accepted, terms))
+    return this.#write(view, record, put, encoded, deadlineMs).then((accepted) => this.#safety.acknowledged(view, { ...record, payload: encoded.payload }, accepted, terms))
   }
 
   /** Over a write of this host that was not answered when its version was asked for. */
   async #setOver(view: L1View, key: string, encoded: EncodedValue, terms: WriteTerms, life: Life, mark: number, deadlineMs = this.deadline(terms)): Promise<number> {
     encoded.detach()
-    const version = await this.#answered(mark, deadlineMs)
+    const version = await this.#safety.answered(mark, deadlineMs)
     return version === 0 ? 0 : this.set(view, key, encoded, { ...terms, condition: { if: 'version', version } }, life, deadlineMs)
-  }
-
-  /** The version that Redis gave a write which somebody wants to replace; 0 = it did not take it. */
-  async #answered(mark: number, deadlineMs: number): Promise<number> {
-    const { hardTimeoutMs } = this.#settings
-    if ((await this.#journal.settled(mark, deadlineMs)) === undefined) {
-      throw new CacheError('ERR_CACHE_L2_TIMEOUT', `the write that ifVersion names must be answered by Redis within ${hardTimeoutMs} ms, it was not. Nothing was written.`)
-    }
-    const answer = this.#journal.answerOf(mark)
-    if (answer === undefined || answer.result === 'unknown' || answer.result === 'dup') {
-      throw new CacheError('ERR_CACHE_L2_TIMEOUT', 'what Redis made of the write that ifVersion names is no longer known: ask getEntry again. Nothing was written.')
-    }
-    return answer.result === 'stored' ? answer.version : 0
   }
 
   /** Writes again what Redis had refused, as a write of now. False for what was not kept whole, or whose life is over. */
@@ -163,7 +139,7 @@ export class FarWrites {
     checkKey(key)
     const record = { ...BLANK, op: DELETE, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), wantsReplica: isReplicated(terms) }
     return this.#write(view, record, () => this.#remove(view, key), undefined, this.#deadlineOf(terms)).then(async (accepted) => {
-      if (isAwaited(terms)) await this.#acknowledged(view, record, accepted, terms)
+      if (isAwaited(terms)) await this.#safety.acknowledged(view, record, accepted, terms)
       return accepted.result
     })
   }
@@ -174,13 +150,13 @@ export class FarWrites {
    */
   async take(view: L1View, key: string, terms: WriteTerms, version: number, held: number): Promise<boolean> {
     const deadlineMs = this.deadline(terms)
-    const expected = isOfMark(version) ? await this.#answered(markOf(version), deadlineMs) : version
+    const expected = isOfMark(version) ? await this.#safety.answered(markOf(version), deadlineMs) : version
     if (version > 0 && expected === 0) return false
     const partition = this.#partitionOf(view, key, terms)
     const record: JournalWrite = { ...BLANK, op: DELETE, namespace: view.namespace, key, partition, condition: expected > 0 ? IF_VERSION : IF_ABSENT, expected, wantsReplica: isReplicated(terms) }
     const takeHeld: Apply<boolean> = (_, before) => before ?? (view.take(key, held) ? { order: hostOrder(held, DELETE), result: true } : { order: undefined, result: false })
     const accepted = await this.#write(view, record, expected > 0 ? () => this.#remove(view, key) : takeHeld, undefined, deadlineMs)
-    return (await this.#confirmed(accepted, terms, true)) > 0
+    return (await this.#safety.confirmed(accepted, terms, true)) > 0
   }
 
   #remove(view: L1View, key: string): Applied<boolean> {
@@ -197,7 +173,7 @@ export class FarWrites {
       tags.clear(slot, kind)
       return { order: 0, result: undefined }
     }, undefined, this.#deadlineOf(terms))
-    if (isAwaited(terms)) await this.#confirmed(accepted, terms)
+    if (isAwaited(terms)) await this.#safety.confirmed(accepted, terms)
   }
 
   /**
@@ -228,7 +204,7 @@ export class FarWrites {
       const accepted = await this.#write(view, record, put, encoded, deadlineMs, true)
       if (accepted.result === 0) continue
       if (!isAwaited(terms)) return true
-      const written = await this.#acknowledged(view, { ...record, op: SET, payload: encoded.payload }, { ...accepted, deadlineMs }, terms)
+      const written = await this.#safety.acknowledged(view, { ...record, op: SET, payload: encoded.payload }, { ...accepted, deadlineMs }, terms)
       if (written !== 0 || ends) return true
       view.invalidate(key, 0, (mark) => mark === accepted.mark)
       return performance.now() >= deadlineMs ? false : undefined
@@ -250,7 +226,7 @@ export class FarWrites {
       return { order: 0, result: undefined }
     }, undefined, this.#deadlineOf(terms))
     // A clear is not kept on the disk: it is safe when Redis has it.
-    if (isAwaited(terms)) await this.#confirmed(accepted, terms)
+    if (isAwaited(terms)) await this.#safety.confirmed(accepted, terms)
   }
 
   /** Waits until what this isolate has written so far is in Redis; false when the time is up first. */
@@ -294,11 +270,18 @@ export class FarWrites {
         accepted.deadlineMs = deadlineMs
         return Promise.resolve(accepted)
       }
-      encoded?.detach()
-      return this.#writeWhenRoomy(view, encoded === undefined ? record : { ...record, payload: encoded.payload }, apply, fresh, deadlineMs)
+      return this.#writeLater(view, record, apply, encoded, fresh, deadlineMs)
     } catch (error) {
       return Promise.reject(error)
     }
+  }
+
+  /** The caller may change the value meanwhile. */
+  #writeLater<T>(
+    view: L1View, record: JournalWrite, apply: Apply<T>, encoded: EncodedValue | undefined, fresh: EncodedValue | undefined, deadlineMs: number | undefined,
+  ): Promise<Accepted<T>> {
+    encoded?.detach()
+    return this.#writeWhenRoomy(view, encoded === undefined ? record : { ...record, payload: encoded.payload }, apply, fresh, deadlineMs)
   }
 
   async #writeWhenRoomy<T>(
@@ -370,51 +353,6 @@ export class FarWrites {
     this.#journal.cancel(before.mark)
   }
 
-  /** When it is as safe as `terms` ask for. */
-  async #acknowledged<T>(view: L1View, record: JournalWrite, accepted: Accepted<T>, terms: WriteTerms): Promise<number> {
-    const { mark } = accepted
-    const kept = terms.durability === 'disk' && mark > 0 ? this.#keepOnDisk(view, record, accepted) : undefined
-    if (!needsRedis(terms)) {
-      await kept
-      return versionOfMark(mark)
-    }
-    const [version] = await Promise.all([this.#confirmed(accepted, terms), kept])
-    return version
-  }
-
-  #keepOnDisk(view: L1View, { op, namespace, key, partition, codec, payload, life }: JournalWrite, { mark, heir, order, deadlineMs }: Accepted<unknown>): Promise<void> {
-    const { seqs, epochs } = this.#journal.knownPositions()
-    const epoch = epochs[partition]!
-    const atMs = Date.now()
-    const softAtMs = life.ttlMs === 0 ? 0 : atMs + life.ttlMs
-    const bytes = bytesOf(codec, payload)
-    // In another life of the host its tags are judged by what Redis knows to be cleared since.
-    const lasting = codec === Codec.tagged ? restamped(bytes, 0, seqs[CONTROL_PARTITION]!) : bytes
-    return this.#disk.append({
-      op, namespace, key, partition, codec, payload: lasting, softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + life.graceMs,
-      // Kept for as long as it may be needed: until what came after it is in Redis.
-      order, mark: heir || mark, atMs, epoch, floor: epoch > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0,
-      controlEpoch: epochs[CONTROL_PARTITION]!, fleetEpoch: view.fleetEpoch(),
-    }, deadlineMs ?? performance.now() + this.#settings.hardTimeoutMs)
-  }
-
-  /** What Redis made of the record: a version, or 0 where a condition did not hold. */
-  async #confirmed({ mark, heir, deadlineMs = performance.now() + this.#settings.hardTimeoutMs }: Accepted<unknown>, terms: WriteTerms, isConditional = false): Promise<number> {
-    if (mark === 0) return 0
-    const { hardTimeoutMs } = this.#settings
-    const settled = await this.#journal.settled(heir || mark, deadlineMs)
-    if (settled !== undefined && isReplicated(terms) && (settled.isShort === true || settled.result === 'unknown')) {
-      throw new CacheError('ERR_CACHE_L2_TIMEOUT', `a replica must confirm the write within ${REPLICA_MS} ms, none did. The primary has it.`)
-    }
-    if (settled === undefined) {
-      throw new CacheError('ERR_CACHE_L2_TIMEOUT', `Redis must confirm the write within ${hardTimeoutMs} ms, it did not. The write stays in the journal and is sent until there is an answer.`)
-    }
-    if (isConditional && (settled.result === 'dup' || settled.result === 'unknown')) {
-      throw new CacheError('ERR_CACHE_L2_TIMEOUT', 'Redis has decided about the write, its answer was lost')
-    }
-    return heir === undefined ? versionOf(settled, mark) : versionOfMark(mark)
-  }
-
   /** When a call that waits for Redis has to end. */
   deadline({ startMs = performance.now() }: Pick<WriteTerms, 'startMs'>): number {
     return startMs + this.#settings.hardTimeoutMs
@@ -428,23 +366,5 @@ export class FarWrites {
 
   #partitionOf(view: L1View, key: string, terms: WriteTerms): number {
     return this.#settings.partitionOf(view.namespace, key, terms.partitionBy?.(key))
-  }
-}
-
-/** Of a version: sequence * 1024 + salt. */
-const SALTS = 1024
-
-function versionOf(settled: Settled, mark: number): number {
-  switch (settled.result) {
-    case 'stored':
-      return settled.version
-    case 'lost':
-    case 'older':
-      return 0
-    case 'dead':
-      throw new CacheError('ERR_CACHE_L2_REFUSED', 'Redis must take the write, it refused it; deadLetters() tells why')
-    default:
-      // Answered under another record, or replaced by a later write of this host before it was sent.
-      return versionOfMark(mark)
   }
 }

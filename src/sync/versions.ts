@@ -10,6 +10,9 @@ import type { L1Entry } from '../l1/table'
 
 export const FIRST_PENDING_VERSION = 2 ** 52
 
+/** Of a version of Redis: sequence * 1024 + salt. */
+export const SALTS = 1024
+
 export function versionOfMark(mark: Mark): number {
   return FIRST_PENDING_VERSION + mark
 }

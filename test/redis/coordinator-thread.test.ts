@@ -6,7 +6,7 @@ import type { Worker } from 'node:worker_threads'
 import { type Cache, type CacheOptions, createCache } from '../../src'
 import { uniqueName, withDirectory } from '../helpers/cache'
 import { candidatesWaiting } from '../helpers/fleet/candidates'
-import { type Caller, withCallers } from '../helpers/redis/callers'
+import { type Caller, leads, withCallers, withLed } from '../helpers/redis/callers'
 import { eventually } from '../helpers/redis/eventually'
 import { linked, withFleet } from '../helpers/redis/fleet'
 import { RedisServer } from '../helpers/redis/server'
@@ -102,9 +102,8 @@ suite('the coordinator thread', (test) => {
   test('leads while the loop of its process is busy: others of the host write to Redis and hear of changes', () => withDirectory(async (dir) => {
     const go = join(dir, 'go')
     const there = options()
-    await withCallers(['process', 'process'], there, ([leader, other]) => withCallers(['process'], there, async ([elsewhere]) => {
+    await withLed(['process', 'process'], there, ([leader, other]) => withCallers(['process'], there, async ([elsewhere]) => {
       for (const caller of [leader!, other!, elsewhere!]) await caller.ask('call', 'ready')
-      await eventually('the first process leads', () => leads(leader!))
       const { term } = (await other!.ask('info')).l2!
       let isBusy = true
       const busy = leader!.ask('block', go).then(() => (isBusy = false))
@@ -137,10 +136,6 @@ async function withLeader(options: CacheOptions, body: (cache: Cache) => Promise
   } finally {
     await cache.close()
   }
-}
-
-async function leads(caller: Caller): Promise<boolean> {
-  return (await caller.ask('log')).some((line) => line.includes('this process leads'))
 }
 
 async function sees(caller: Caller, key: string, value: unknown): Promise<void> {

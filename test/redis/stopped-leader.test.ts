@@ -2,7 +2,7 @@
 import * as assert from 'node:assert/strict'
 import type { CacheOptions } from '../../src'
 import { uniqueName, withDirectory } from '../helpers/cache'
-import { type Caller, withCallers } from '../helpers/redis/callers'
+import { type Caller, withCallers, withLed } from '../helpers/redis/callers'
 import { eventually } from '../helpers/redis/eventually'
 import { FaultProxy } from '../helpers/redis/proxy'
 import { RedisServer } from '../helpers/redis/server'
@@ -20,7 +20,7 @@ suite('a stopped leader', (test) => {
 
   test('the other processes of its host check entries with Redis before they use them, again and again, until it goes on', async () => {
     const options: CacheOptions = { redis: `redis://127.0.0.1:${server.port}`, name: uniqueName() }
-    await withCallers(['process', 'process'], options, ([leader, other]) => withCallers(['process'], options, async ([elsewhere]) => {
+    await withLed(['process', 'process'], options, ([leader, other]) => withCallers(['process'], options, async ([elsewhere]) => {
       for (const caller of [leader!, other!, elsewhere!]) await caller.ask('call', 'ready')
       await elsewhere!.ask('call', 'set', 'changing', 0, { writeMode: 'through' })
       await elsewhere!.ask('call', 'set', 'steady', 'as ever', { writeMode: 'through' })
@@ -58,7 +58,7 @@ suite('a stopped leader', (test) => {
 
   test('where nothing is to be checked after a loss, nothing is checked meanwhile', async () => {
     const options: CacheOptions = { redis: `redis://127.0.0.1:${server.port}`, name: uniqueName() }
-    await withCallers(['process', 'process'], { ...options, onReconnect: 'keep' }, ([leader, other]) => withCallers(['process', 'process'], options, async ([checkingLeader, checking]) => {
+    await withLed(['process', 'process'], { ...options, onReconnect: 'keep' }, ([leader, other]) => withLed(['process', 'process'], options, async ([checkingLeader, checking]) => {
       for (const caller of [leader!, other!, checkingLeader!, checking!]) await caller.ask('call', 'ready')
       await checking!.ask('call', 'set', 'k', 'as ever', { writeMode: 'through' })
       for (const caller of [other!, checking!]) await sees(caller, 'k', 'as ever')

@@ -8,6 +8,7 @@ import type { CacheOptions } from '../../../src'
 import { uniqueName, withDirectory } from '../cache'
 import { type Deferred, deferred } from '../deferred'
 import type { CallerOrders } from './caller'
+import { eventually } from './eventually'
 
 const SCRIPT = join(__dirname, 'caller.js')
 
@@ -63,13 +64,31 @@ export class Caller {
   }
 }
 
+export async function leads(caller: Caller): Promise<boolean> {
+  return (await caller.ask('log')).some((line) => line.includes('this process leads'))
+}
+
 /** Callers on one cache of their own, ended after `body` whatever state they are in. */
 export function withCallers<T>(kinds: readonly ('process' | 'thread')[], options: CacheOptions, body: (callers: Caller[]) => Promise<T>): Promise<T> {
+  return opened(kinds, options, body, async () => {})
+}
+
+/** The same, of which the first one leads the host. */
+export function withLed<T>(kinds: readonly ('process' | 'thread')[], options: CacheOptions, body: (callers: Caller[]) => Promise<T>): Promise<T> {
+  return opened(kinds, options, body, (first) => eventually('the first one leads', () => leads(first)))
+}
+
+function opened<T>(
+  kinds: readonly ('process' | 'thread')[], options: CacheOptions, body: (callers: Caller[]) => Promise<T>, onFirst: (caller: Caller) => Promise<void>,
+): Promise<T> {
   return withDirectory(async (dir) => {
     const callers = kinds.map((kind) => new Caller(kind))
     try {
       const shared: CacheOptions = { name: uniqueName(), dir, memory: '32mb', fallback: 'error', ...options }
-      for (const caller of callers) await caller.ask('open', shared)
+      for (const [index, caller] of callers.entries()) {
+        await caller.ask('open', shared)
+        if (index === 0) await onFirst(caller)
+      }
       return await body(callers)
     } finally {
       await Promise.all(callers.map((caller) => caller.end()))
