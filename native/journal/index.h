@@ -76,6 +76,10 @@ class LaneIndex {
       if (other == id || (entries_[other].hash == entries_[id].hash && IsSameKey(other, id))) visit(other);
     }
   }
+  // False if another unsettled record may be of its key.
+  bool IsAlone(uint32_t id) const {
+    return table_[entries_[id].hash & (table_.size() - 1)] == id && entries_[id].next_of_key == kNoEntry;
+  }
   // True for the first record of a batch in its part of the table: nearly, for the first of its key.
   bool IsFirstOfKey(uint32_t id, uint32_t stamp) {
     uint32_t& seen = stamps_[entries_[id].hash & (stamps_.size() - 1)];

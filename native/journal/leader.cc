@@ -119,6 +119,11 @@ uint32_t Leader::InPlaceOf(uint32_t id) const {
 
 // What is left of the key's records after the later ones have replaced earlier ones joins the batch.
 void Leader::Place(const std::vector<uint32_t>& group) {
+  if (group.size() == 1 && index_.IsAlone(group[0])) {
+    index_.entry(group[0]).is_under_way = true;
+    batch_.push_back(group[0]);
+    return;
+  }
   std::vector<uint32_t> survivors;
   std::vector<Replacement> replaced;
   Coalesce(group, &survivors, &replaced);

@@ -177,6 +177,10 @@ bool Leader::IsToBePlaced(uint32_t id) const {
 // orphan that stands in the table is the newest of its key.
 void Leader::GatherKey(uint32_t id, std::vector<uint32_t>* group) {
   group->clear();
+  if (index_.IsAlone(id)) {
+    if (IsToBePlaced(id) && IsWhole(id)) group->push_back(id);
+    return;
+  }
   WaitForWriters(id);
   uint64_t highest = 0;
   index_.ForEachOfKey(id, [&](uint32_t other) {

@@ -74,6 +74,8 @@ export interface DrainedRecord {
   readonly codec: number
   /** The leader's own copy. Undefined when it lay in a file that is gone or damaged: such a record can only be settled as dead. */
   readonly payload: Uint8Array | undefined
+  /** It is that; told without making the payload. */
+  readonly isLost: boolean
   /** Of key and payload, told without making them. */
   readonly bytes: number
   /** Of namespace and key, where they are there as bytes. */

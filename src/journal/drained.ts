@@ -95,6 +95,10 @@ export class Drained implements DrainedRecord {
     return this.#body.subarray(start, start + this.#number(VALUE_BYTES))
   }
 
+  get isLost(): boolean {
+    return this.#isHeld && this.#value === undefined
+  }
+
   get bytes(): number {
     return this.#number(KEY_BYTES) + (this.#value?.length ?? this.#number(VALUE_BYTES))
   }

@@ -57,6 +57,6 @@ export function drained({ write, payload, mark, hostVersion, nsEpoch, softAtMs, 
   const { op, namespace, key, partition, codec, condition, expected, sourceVersion } = write
   return {
     mark, op, namespace, key, partition, codec, payload, bytes: payload.length + Buffer.byteLength(key), condition, expected, sourceVersion, hostVersion, nsEpoch, softAtMs, hardAtMs,
-    opNumber, isOrphan: false, wasGivenUp: false, index,
+    opNumber, isLost: false, isOrphan: false, wasGivenUp: false, index,
   }
 }

@@ -124,7 +124,7 @@ export class Delivery {
         results[record.index] = SUPERSEDED
         return false
       }
-      if (record.op === SET && record.payload === undefined) {
+      if (record.op === SET && record.isLost) {
         this.counters.dead++
         results[record.index] = { result: 'dead', version: 0, reason: 'ERR_CACHE_PAYLOAD: the file of the value is gone or damaged' }
         return false
