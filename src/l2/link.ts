@@ -192,7 +192,7 @@ export class Link {
   async #greet(redis: Redis): Promise<void> {
     if (this.#options.spec.kind === 'sentinel') {
       const role = await send(redis, 'hello', []).then(roleIn, () => undefined)
-      if (role !== undefined && role !== 'master') return this.#lost(redis, convertFailure({ name: 'ReplyError', message: `READONLY the role is ${role}` }, this.host))
+      if (role === 'slave' || role === 'replica') return this.#lost(redis, convertFailure({ name: 'ReplyError', message: `READONLY the role is ${role}` }, this.host))
     }
     this.#ready(redis)
   }

@@ -39,7 +39,8 @@ export function withDiskHost<T>(options: CacheOptions, body: (host: DiskHost) =>
       })
     } finally {
       await Promise.all(open.map((cache) => cache.close()))
-      rmSync(disk, { recursive: true, force: true })
+      // A thread that has just ended may still have made a file.
+      rmSync(disk, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 })
     }
   })
 }
