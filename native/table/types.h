@@ -38,9 +38,9 @@ struct ThreadContext {
     word.store(word.load(kRelaxed) + by, kRelaxed);
   }
   void Record(Histogram histogram, uint64_t nanoseconds);
-  // Writes to the queue go to the other of its two segments from now on. Leases have one only.
+  // Writes to the queue go to the other of its two segments from now on. Leases have one only, and broken bytes may name any.
   void SwapKept(Queue queue) {
-    if (queue != Queue::kLease) std::swap(active[static_cast<int>(queue)], kept[static_cast<int>(queue)]);
+    if (queue == Queue::kSmall || queue == Queue::kMain) std::swap(active[static_cast<int>(queue)], kept[static_cast<int>(queue)]);
   }
 };
 
