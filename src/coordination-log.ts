@@ -30,7 +30,7 @@ export class CoordinationLog {
       case 'replayed':
         return this.info(event, 'writes that were left on the disk have been brought to Redis')
       case 'unreplayed':
-        return this.warn(event, 'writes that were left on the disk could not be brought to Redis; the next leader tries again', 'error')
+        return this.warn(event, 'writes that were left on the disk could not be brought to Redis; it is tried again', 'error')
       case 'link':
         if (event.state === 'lost') return this.warn(event, 'Redis is away')
         // Each attempt of a link that stays away would say so.

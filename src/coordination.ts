@@ -15,6 +15,7 @@ import { Names } from './l2/names'
 import { Nodes } from './l2/nodes'
 import { Writer } from './l2/writer'
 import { Applier } from './sync/applier'
+import { Backoff } from './sync/backoff'
 import { type Replayed, replayDisk } from './sync/disk-replay'
 import type { LeaderSettings } from './sync/delivery'
 import { Leader } from './sync/leader'
@@ -58,6 +59,8 @@ export class Coordination {
   #isClosed = false
   #deadToldMs = Number.NEGATIVE_INFINITY
   #hasReplayed = false
+  #replayAgain: NodeJS.Timeout | undefined
+  readonly #replayPause = new Backoff(1_000, 60_000)
   #tidying: NodeJS.Timeout | undefined
 
   constructor(table: L1Table, journal: Journal, settings: CoordinationSettings, tell: (event: CoordinationEvent) => void) {
@@ -80,6 +83,7 @@ export class Coordination {
     if (this.#isClosed) return
     this.#isClosed = true
     clearInterval(this.#tidying)
+    clearTimeout(this.#replayAgain)
     this.#foreign?.stop()
     this.#touched?.stop()
     await this.#leader?.stop()
@@ -108,7 +112,7 @@ export class Coordination {
       onHeard: () => this.#leader?.remember(),
       onLink: (state, error) => {
         this.#leader?.onLink()
-        if (state === 'connected') this.#replay(nodes, feed.positions().epochs[CONTROL_PARTITION]!).catch((failure: Error) => this.#tellUnreplayed(failure))
+        if (state === 'connected') this.#replay(nodes, () => feed.positions().epochs[CONTROL_PARTITION]!)
         this.#tell({ event: 'link', state, ...told(error) })
       },
       onVersion: (of, version) => this.#touched?.learn(of.namespace, of.key, version),
@@ -133,23 +137,32 @@ export class Coordination {
     if (kind === 'shared') removeFinished(this.#settings.diskDirectory, hostId, (mark) => this.#journal.isSettled(mark))
   }
 
-  #tellUnreplayed({ message }: Error): void {
-    if (!this.#isClosed) this.#tell({ event: 'unreplayed', message })
-  }
-
-  /** Once in a term, when the feed knows what the namespaces' epochs are. */
-  async #replay(nodes: Nodes, controlEpoch: number): Promise<void> {
+  /** Once in a term, when the feed knows what the namespaces' epochs are; again later where files could not be read or removed. */
+  #replay(nodes: Nodes, controlEpoch: () => number): void {
     if (this.#hasReplayed) return
     this.#hasReplayed = true
+    this.#replayFiles(nodes, controlEpoch()).catch(({ message }: Error) => {
+      if (this.#isClosed) return
+      this.#tell({ event: 'unreplayed', message })
+      this.#replayAgain = setTimeout(() => {
+        this.#hasReplayed = false
+        this.#replay(nodes, controlEpoch)
+      }, this.#replayPause.next()).unref()
+    })
+  }
+
+  async #replayFiles(nodes: Nodes, controlEpoch: number): Promise<void> {
     const { far, diskDirectory } = this.#settings
     const journal = this.#journal
-    const left = filesLeft(diskDirectory, journal.hostId, journal.kind === 'process')
-    if (left.length === 0) return
-    const catchUp = new CatchUp(nodes, { config: far, names: new Names(far.cache, far.prefix), origin: journal.hostId, logCap: 0, tombstoneMs: 0 })
-    const replayed = await replayDisk({ table: this.#table, journal, history: new History(catchUp), controlEpoch }, left)
-    if (replayed === undefined) return
-    for (const { path } of left) removeFile(path)
-    this.#tell({ event: 'replayed', ...replayed })
+    const { left, unread } = filesLeft(diskDirectory, journal.hostId, journal.kind === 'process')
+    if (left.length > 0) {
+      const catchUp = new CatchUp(nodes, { config: far, names: new Names(far.cache, far.prefix), origin: journal.hostId, logCap: 0, tombstoneMs: 0 })
+      const replayed = await replayDisk({ table: this.#table, journal, history: new History(catchUp), controlEpoch }, left)
+      if (replayed === undefined) return
+      for (const { path } of left) removeFile(path)
+      this.#tell({ event: 'replayed', ...replayed })
+    }
+    if (unread.length > 0) throw new Error(unread.join('; '))
   }
 
   #watchForeign(far: FarConfig, heartbeatMs: number, nodes: Nodes, applier: Applier): void {

@@ -48,16 +48,26 @@ export function directoryForDisk(dir: string): void {
   throw new CacheError('ERR_CACHE_REGION', `${dir} must be a directory of this user with mode 0700, has mode ${(mode & 0o7777).toString(8)} and owner ${uid}`)
 }
 
-/** The files of journals that are gone: of another boot, or removed. Those of the latest come last. */
-export function filesLeft(dir: string, hostId: string, isJournalOfProcess: boolean): LeftFile[] {
+/**
+ * The files of journals that are gone: of another boot, or removed. Those of the latest come last. `unread`: why some could
+ * not be read, a line for each.
+ */
+export function filesLeft(dir: string, hostId: string, isJournalOfProcess: boolean): { left: LeftFile[]; unread: string[] } {
+  const unread: string[] = []
   const left = namesIn(dir).flatMap((name): (LeftFile & { changedMs: number })[] => {
     const path = join(dir, name)
     if (isJournalOfProcess && isAlive(Number.parseInt(name, 10))) return []
-    const changedMs = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0
-    const file = readQuietly(path)
-    return file === undefined || file.hostId === hostId ? [] : [{ ...file, path, changedMs }]
+    try {
+      const changedMs = statSync(path).mtimeMs
+      const file = readDiskFile(readFileSync(path))
+      return file === undefined || file.hostId === hostId ? [] : [{ ...file, path, changedMs }]
+    } catch (error) {
+      // Another leader may have been through with it.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') unread.push(`${path}: ${(error as Error).message}`)
+      return []
+    }
   })
-  return left.sort((a, b) => a.changedMs - b.changedMs)
+  return { left: left.sort((a, b) => a.changedMs - b.changedMs), unread }
 }
 
 export function removeFile(path: string): void {

@@ -247,6 +247,8 @@ export interface FeedListener {
   onDoubt(partition: number, reason: DoubtReason): void
   /** Everything published before `sinceMs` (monotonic) has been delivered. */
   onHeard(sinceMs: number): void
+  /** What had come was delivered. */
+  onDelivered?(): void
   onLink(state: LinkState, error?: CacheError): void
   /** Redis' clock minus the monotonic clock, milliseconds. */
   onClock(offsetMs: number): void

@@ -64,6 +64,7 @@ export class RedisFeed implements Feed {
   #isCatchingUp = false
   #isSynced = false
   #isStopped = false
+  #isDelivering = false
   #heardMs = Number.NaN
   #link: LinkState = 'connecting'
 
@@ -143,7 +144,20 @@ export class RedisFeed implements Feed {
     if (message === undefined) this.#counts.garbled++
     else if (message.partition === -1) this.#heartbeatIsBack(message as { origin: string; counter: number })
     else if (message.partition === -2) this.#released(message as Release)
-    else if (!this.#sequencer.accept(message as Parameters<Sequencer['accept']>[0])) this.#mark([message.partition])
+    else {
+      if (!this.#sequencer.accept(message as Parameters<Sequencer['accept']>[0])) this.#mark([message.partition])
+      this.#deliveredSoon()
+    }
+  }
+
+  /** Once for all messages that came together. */
+  #deliveredSoon(): void {
+    if (this.#isDelivering) return
+    this.#isDelivering = true
+    queueMicrotask(() => {
+      this.#isDelivering = false
+      if (!this.#isStopped) this.#listener.onDelivered?.()
+    })
   }
 
   #released({ namespace, key, origin }: Release): void {

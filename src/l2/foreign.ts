@@ -62,7 +62,7 @@ export class ForeignWriters implements VersionReader {
     // '{shop.' begins the tags of all partitions, and of no other cache.
     this.#prefix = this.#names.data(0, '').replace(/0\}:d\|$/, '')
     const link = (isEar: boolean): Link => new Link({
-      spec: config.connection,
+      spec: () => config.connection,
       host: hostOf(config.connection),
       stuckMs: config.stuckMs ?? DEFAULT_STUCK_MS,
       onState: (state) => {

@@ -5,6 +5,7 @@
  * connection, or by our own timer. What the server still owes stays counted; a connection that owes
  * an answer for too long is dropped, so neither memory nor waiting time grows without bound.
  */
+import type { Socket } from 'node:net'
 import type { ConnectionSpec, LinkState } from './contract'
 import { busy, convertFailure, Failure, isAuthFailure, timeout, unavailable } from './driver-errors'
 import { type Encoded, openRedis, type Redis, send, sendEncoded } from './redis'
@@ -16,7 +17,8 @@ export type Request = readonly [name: string, ...args: Argument[]]
 export type Order = Request | Encoded
 
 export interface LinkOptions {
-  spec: ConnectionSpec
+  /** Asked for before each attempt. */
+  spec: () => ConnectionSpec
   /** A node of a cluster. */
   address?: { host: string; port: number }
   /** How messages call it. */
@@ -147,6 +149,12 @@ export class Link {
     })
   }
 
+  /** Whether the connection is to that address, as far as the system tells. */
+  isTo({ host, port }: { host: string; port: number }): boolean {
+    const { remoteAddress, remotePort } = (this.#redis as unknown as { stream?: Partial<Socket> } | undefined)?.stream ?? {}
+    return remotePort === port && remoteAddress?.replace(/^::ffff:/, '') === host
+  }
+
   /** Gives the connection up and makes a new one. What is owed is unknown. */
   drop(failure?: Failure): void {
     const redis = this.#redis
@@ -167,7 +175,7 @@ export class Link {
     this.#attemptedMs = performance.now()
     let redis: Redis
     try {
-      redis = openRedis(this.#options.spec, this.#options.address)
+      redis = openRedis(this.#options.spec(), this.#options.address)
     } catch (error) {
       this.#lastFailure = convertFailure(error, this.host)
       this.#retry()
@@ -190,7 +198,7 @@ export class Link {
 
   /** What sentinels told may be a primary no more, and who only reads would never notice. A server that does not say is taken for one. */
   async #greet(redis: Redis): Promise<void> {
-    if (this.#options.spec.kind === 'sentinel') {
+    if (this.#options.spec().kind === 'sentinel') {
       const role = await send(redis, 'hello', []).then(roleIn, () => undefined)
       if (role === 'slave' || role === 'replica') return this.#lost(redis, convertFailure({ name: 'ReplyError', message: `READONLY the role is ${role}` }, this.host))
     }

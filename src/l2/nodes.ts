@@ -10,6 +10,7 @@ import type { FarConfig, LinkState } from './contract'
 import { Failure, unavailable } from './driver-errors'
 import { Link, type Order } from './link'
 import { hostOf, type Redis } from './redis'
+import { Sentinels } from './sentinels'
 import { partitionSlots, readSlotRanges, SLOTS } from './slots'
 
 const REFRESH_MS = 5000
@@ -31,6 +32,7 @@ export class Nodes {
   readonly #linkByAddress = new Map<string, Link>()
   readonly #addressBySlot: (string | undefined)[] = []
   readonly #slotByPartition: number[]
+  readonly #sentinels: Sentinels | undefined
   #refreshing: Promise<boolean> | undefined
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -41,6 +43,11 @@ export class Nodes {
     this.isCluster = config.connection.kind === 'cluster'
     this.host = hostOf(config.connection)
     this.#slotByPartition = partitionSlots(config.cache)
+    if (config.connection.kind === 'sentinel') {
+      this.#sentinels = new Sentinels(config.connection, (primary) => {
+        for (const link of this.#linkByAddress.values()) if (!link.isTo(primary)) link.drop()
+      })
+    }
   }
 
   /** Nothing was connected yet, and nothing has failed. */
@@ -52,6 +59,7 @@ export class Nodes {
   /** Begins to connect. */
   open(): void {
     if (this.#isClosed) return
+    this.#sentinels?.open()
     if (!this.isCluster) this.#single().open()
     else if (this.#timer === undefined) {
       this.#timer = setInterval(() => void this.refresh(), REFRESH_MS).unref()
@@ -148,6 +156,7 @@ export class Nodes {
   close(): void {
     this.#isClosed = true
     clearInterval(this.#timer)
+    this.#sentinels?.close()
     for (const link of this.#linkByAddress.values()) link.close()
   }
 
@@ -158,7 +167,7 @@ export class Nodes {
   #add(address: string, node: { host: string; port: number } | undefined): Link {
     const { connection, stuckMs = DEFAULT_STUCK_MS } = this.#config
     const link = new Link({
-      spec: connection,
+      spec: () => this.#sentinels?.spec ?? connection,
       ...(node === undefined ? {} : { address: node }),
       host: node === undefined ? this.host : `${node.host}:${node.port}`,
       stuckMs,

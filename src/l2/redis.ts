@@ -21,6 +21,8 @@ export type RedisGiven =
   | Cluster
 
 const CONNECT_TIMEOUT_MS = 2000
+/** A sentinel may be silent for ever. */
+const SENTINEL_KEEP_ALIVE_MS = 10_000
 
 /** What we decide, whatever the user's options say; connection-spec.ts tells users of it. */
 const OURS = {
@@ -75,6 +77,15 @@ export function openRedis(spec: ConnectionSpec, address?: { host: string; port: 
     options.sentinelCommandTimeout ??= CONNECT_TIMEOUT_MS
   }
   return new (Redis as new (options: object) => Redis)(options)
+}
+
+/** A connection to a sentinel, which lives once as well. */
+export function openSentinel({ options }: ConnectionSpec, address: object): Redis {
+  return new (Redis as new (options: object) => Redis)({
+    connectTimeout: options['connectTimeout'] ?? CONNECT_TIMEOUT_MS, commandTimeout: options['sentinelCommandTimeout'] ?? CONNECT_TIMEOUT_MS, disableClientInfo: true,
+    username: options['sentinelUsername'], password: options['sentinelPassword'], tls: options['sentinelTLS'], family: options['family'], keepAlive: SENTINEL_KEEP_ALIVE_MS,
+    ...address, ...OURS,
+  })
 }
 
 /** A command whose bytes somebody else has made; `bytes` are not changed any more. */

@@ -40,7 +40,7 @@ export class Subscriber {
   open(): void {
     if (this.#isClosed) return
     const link: Link = new Link({
-      spec: this.#config.connection,
+      spec: () => this.#config.connection,
       ...this.#address(),
       host: hostOf(this.#config.connection),
       stuckMs: this.#config.stuckMs ?? DEFAULT_STUCK_MS,

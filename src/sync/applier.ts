@@ -122,6 +122,10 @@ export class Applier implements FeedListener {
     this.#options.onHeard?.()
   }
 
+  onDelivered(): void {
+    this.#options.onHeard?.()
+  }
+
   onLink(state: LinkState, error?: CacheError): void {
     this.#journal.status.link = state
     if (state === 'lost') this.#wasLost = true

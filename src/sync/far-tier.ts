@@ -16,15 +16,14 @@ import { capped, hitOf, ttlLeftOf } from './far-hit'
 import { encodedAgain, FarTags } from './far-tags'
 import { Claimer } from './fleet-claims'
 import { unlessClosed } from './flight'
+import { ForcedBase, type ForcedSettings } from './forced-base'
 import { FILL, hostOrder, IF_ABSENT, IF_VERSION, SET } from './journal-words'
 import { nearLife } from './near-life'
 import { packedOf, unpackElsewhere } from './packing'
-import { isKnownFrom, isOfMark, markOf, SALTS, versionOfEntry, versionOfMark } from './versions'
+import { isKnownFrom, isOfMark, versionOfEntry, versionOfMark } from './versions'
 import { isReplicated, needsRedis } from './write-terms'
 
-export interface FarSettings {
-  softTimeoutMs: number
-  hardTimeoutMs: number
+export interface FarSettings extends ForcedSettings {
   /** Longest life in Redis, 0 = the entry's own. */
   ttlMs: number
   partitionOf: (namespace: string, key: string, group: string | undefined) => number
@@ -39,6 +38,7 @@ export class FarTier implements Below {
   readonly #settings: FarSettings
   readonly #tags: FarTags
   readonly #disk: DiskReads | undefined
+  readonly #forced: ForcedBase
   readonly claims: Claimer
 
   /** `disk`: the copies of this host, which are looked at before Redis. */
@@ -49,6 +49,7 @@ export class FarTier implements Below {
     this.#settings = settings
     this.#disk = disk
     this.#tags = new FarTags(table, journal)
+    this.#forced = new ForcedBase(journal, settings)
     this.claims = new Claimer(journal, reader, settings.hardTimeoutMs, (wish) => this.#keyOf(wish))
   }
 
@@ -63,7 +64,7 @@ export class FarTier implements Below {
     const doubt = this.#table.doubt()
     const tagClock = this.#table.tags.clock()
     const held = view.entry(key, { doubtful: true })
-    if (wish.terms.forceFresh) return { state: 'miss', base: this.#baseNow(wish, held), doubt }
+    if (wish.terms.forceFresh) return { state: 'miss', base: this.#forced.base(wish, held, this.#partitionOf(wish), () => this.#ask(wish, wish.startMs + this.#settings.hardTimeoutMs, 0)), doubt }
     if (held?.fleet !== undefined && held.fleet.isDoubtful && this.#isPending(held.fleet.mark)) {
       view.abandon(key, lease)
       return { state: 'value', value: held.value }
@@ -214,32 +215,6 @@ export class FarTier implements Below {
     return this.#journal.settled(mark, Math.min(startMs + this.#settings.hardTimeoutMs, untilMs)).then(() => {})
   }
 
-  /**
-   * What a forced load that begins now may be stored over: the version the table has, or else the one Redis tells while
-   * the loader runs, if it is of the write that the table shows or the host had heard of it before: any other may be newer
-   * than what is loaded.
-   */
-  #baseNow(wish: TimedWish, held: L1Entry | undefined): number | Promise<number | undefined> {
-    const known = held === undefined ? undefined : versionOfEntry(this.#journal, held)
-    if (known !== undefined && !isOfMark(known)) return known
-    const partition = this.#partitionOf(wish)
-    const { seqs, epochs } = this.#journal.knownPositions()
-    const heard = epochs[partition]! > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0
-    const deadlineMs = wish.startMs + this.#settings.hardTimeoutMs
-    return this.#ask(wish, deadlineMs, 0).then(async (result) => {
-      const base = result.state === 'hit' ? result.version : result.state === 'miss' ? result.base : undefined
-      if (base === undefined || base <= heard) return base
-      return known !== undefined && (await this.#versionOf(markOf(known), deadlineMs)) === base ? base : undefined
-    })
-  }
-
-  /** What Redis gave a write of this host that it has, as far as is told soon. */
-  async #versionOf(mark: number, deadlineMs: number): Promise<number | undefined> {
-    await this.#journal.settled(mark, Math.min(deadlineMs, performance.now() + this.#settings.softTimeoutMs))
-    const answer = this.#journal.answerOf(mark)
-    return answer?.result === 'stored' ? answer.version : undefined
-  }
-
   /** What this host has written to the key and Redis has not answered, and what else forbids to believe Redis. */
   #ownWrites({ view, key }: Wish): { pending: PendingWrite | undefined; inTheWay: 'write' | 'clear' | undefined } {
     const inTheWay = this.#journal.inTheWay(view.namespace, key)
@@ -335,6 +310,7 @@ export class FarTier implements Below {
   #outdate(wish: Wish, result: ReadResult): void {
     const { view, key } = wish
     const version = result.state === 'hit' ? result.version : result.state === 'miss' ? result.base : 0
+    if (result.state === 'hit') this.#forced.handedOut(wish, version)
     // What Redis gave the write that the table shows may be forgotten: where Redis has the same value, loads end and the entry stays.
     if (result.state === 'hit' && unlessClosed(() => this.#showsSame(wish, view.entry(key, { quiet: true, doubtful: true }), result)) === true) {
       unlessClosed(() => view.expire(key))

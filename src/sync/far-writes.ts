@@ -18,7 +18,7 @@ import { nearLife } from './near-life'
 import { packedValue, type PackTerms } from './packing'
 import { type Accepted, Safety } from './safety'
 import { nameOfTagClear, tagClearOf } from './tag-words'
-import { isOfMark, markOf, SALTS, versionOfEntry, versionOfMark } from './versions'
+import { heardUpTo, isOfMark, markOf, versionOfEntry, versionOfMark } from './versions'
 import { viewAt } from './views'
 import { BLANK, conditionOf, CONTROL_PARTITION, expectedOf, isAwaited, isReplicated, type WriteTerms } from './write-terms'
 
@@ -193,9 +193,12 @@ export class FarWrites {
       const stored = packed instanceof Promise ? await packed : packed
       // With the clock of its tags: a new life makes nothing of what they have lost.
       const encoded = encodedAgain(view.namespace, { ...entry, value: stored })
+      const partition = this.#partitionOf(view, key, terms)
+      // What the table shows is not older than the key was when the host had heard of all up to there.
+      const expected = versionOfEntry(this.#journal, entry) ?? heardUpTo(this.#journal.knownPositions(), partition)
       const record: JournalWrite = {
-        op: ends ? EXPIRE : SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
-        life: capped(life, this.#settings.ttlMs), wantsReplica: isReplicated(terms), condition: FILL, expected: versionOfEntry(this.#journal, entry) ?? this.#heard(view, key, terms),
+        op: ends ? EXPIRE : SET, namespace: view.namespace, key, partition, codec: encoded.codec, payload: encoded.payload,
+        life: capped(life, this.#settings.ttlMs), wantsReplica: isReplicated(terms), condition: FILL, expected,
         sourceVersion: ends ? 0 : entry.notes?.sourceVersion ?? 0,
       }
       const condition: Condition = { if: 'version', version: entry.version }
@@ -209,13 +212,6 @@ export class FarWrites {
       view.invalidate(key, 0, (mark) => mark === accepted.mark)
       return performance.now() >= deadlineMs ? false : undefined
     }
-  }
-
-  /** The highest version whose news the host has had, all of them: what the table still shows is not older than the key was then. */
-  #heard(view: L1View, key: string, terms: WriteTerms): number {
-    const partition = this.#partitionOf(view, key, terms)
-    const { seqs, epochs } = this.#journal.knownPositions()
-    return epochs[partition]! > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0
   }
 
   /** Drops a namespace on this host at once, and on the others as soon as they hear of it. */

@@ -143,7 +143,10 @@ export class Leader {
     await this.#bell.next()
     const endMs = performance.now() + this.#settings.batchDelayMs
     // Who appends wakes a leader that sleeps, once: that a batch is full is looked for.
-    while (this.#isLeading && performance.now() < endMs && (this.#parts.journal.stats()['pending_bytes'] ?? 0) < this.#batchBytes) {
+    while (this.#isLeading && performance.now() < endMs) {
+      const pending = this.#parts.journal.stats()['pending_bytes'] ?? 0
+      // The bell rings for answers too: company is waited for from the first write on.
+      if (pending === 0 || pending >= this.#batchBytes) return
       await new Promise((resolve) => setTimeout(resolve, Math.min(FULL_LOOK_MS, endMs - performance.now())))
     }
   }

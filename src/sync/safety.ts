@@ -5,7 +5,7 @@ import { CONTROL_PARTITION, REPLICA_MS } from '../l2/contract'
 import { bytesOf, Codec } from '../wire/codec'
 import { restamped } from '../wire/tags'
 import { CacheError } from '../words/errors'
-import { SALTS, versionOfMark } from './versions'
+import { heardUpTo, versionOfMark } from './versions'
 import { isReplicated, needsRedis, type WriteTerms } from './write-terms'
 
 /** A write that the journal has taken. */
@@ -43,18 +43,18 @@ export class Safety {
   }
 
   #keepOnDisk(view: L1View, { op, namespace, key, partition, codec, payload, life }: JournalWrite, { mark, heir, order, deadlineMs }: Accepted<unknown>): Promise<void> {
-    const { seqs, epochs } = this.#journal.knownPositions()
-    const epoch = epochs[partition]!
+    const positions = this.#journal.knownPositions()
+    const epoch = positions.epochs[partition]!
     const atMs = Date.now()
     const softAtMs = life.ttlMs === 0 ? 0 : atMs + life.ttlMs
     const bytes = bytesOf(codec, payload)
     // In another life of the host its tags are judged by what Redis knows to be cleared since.
-    const lasting = codec === Codec.tagged ? restamped(bytes, 0, seqs[CONTROL_PARTITION]!) : bytes
+    const lasting = codec === Codec.tagged ? restamped(bytes, 0, positions.seqs[CONTROL_PARTITION]!) : bytes
     return this.#disk.append({
       op, namespace, key, partition, codec, payload: lasting, softAtMs, hardAtMs: softAtMs === 0 ? 0 : softAtMs + life.graceMs,
       // Kept for as long as it may be needed: until what came after it is in Redis.
-      order, mark: heir || mark, atMs, epoch, floor: epoch > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0,
-      controlEpoch: epochs[CONTROL_PARTITION]!, fleetEpoch: view.fleetEpoch(),
+      order, mark: heir || mark, atMs, epoch, floor: heardUpTo(positions, partition),
+      controlEpoch: positions.epochs[CONTROL_PARTITION]!, fleetEpoch: view.fleetEpoch(),
     }, deadlineMs ?? performance.now() + this.#hardTimeoutMs)
   }
 

@@ -7,11 +7,17 @@
  */
 import type { Journal, Mark } from '../journal/contract'
 import type { L1Entry } from '../l1/table'
+import type { Positions } from '../l2/contract'
 
 export const FIRST_PENDING_VERSION = 2 ** 52
 
 /** Of a version of Redis: sequence * 1024 + salt. */
 export const SALTS = 1024
+
+/** The highest version of a partition whose news the host has had, those before it too; 0 where it has heard of none. */
+export function heardUpTo({ seqs, epochs }: Pick<Positions, 'seqs' | 'epochs'>, partition: number): number {
+  return epochs[partition]! > 0 ? seqs[partition]! * SALTS + SALTS - 1 : 0
+}
 
 export function versionOfMark(mark: Mark): number {
   return FIRST_PENDING_VERSION + mark

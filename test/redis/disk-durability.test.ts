@@ -1,6 +1,6 @@
 // durability 'disk': what was acknowledged survives a reboot of the host, is applied once, and never over something newer.
 import * as assert from 'node:assert/strict'
-import { appendFileSync, readFileSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, renameSync, rmdirSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import type { CacheOptions } from '../../src'
 import { Names, partitionOf } from '../../src/l2/names'
 import { type RedisHost, untilRead, withHosts } from '../helpers/redis-host'
@@ -76,6 +76,26 @@ suite('durability disk', (test) => {
       await untilRead(other, 'large', 'v'.repeat(600_000))
       assert.equal(await other.get('gone'), undefined)
       assert.equal(await cache.get('twice'), 'second')
+      await until('the files of the former life are gone', () => filesOf(here!).length === 0)
+    }))
+
+  test('also those that cannot be read at first', () =>
+    withHosts(server.url, 2, async ([here, there]) => {
+      const writers = [await here!.spawn(NOT_SENT), await here!.spawn(NOT_SENT)]
+      for (const [i, writer] of writers.entries()) await writer.call('set', `k${i}`, i)
+      await here!.reboot()
+      const [file] = filesOf(here!)
+      renameSync(file!, `${file}.kept`)
+      mkdirSync(file!)
+      const told: string[] = []
+      here!.open({ ...DISK, logger: { info() {}, warn() {}, debug() {}, error: (fields: object, text: string) => void told.push(`${text} ${JSON.stringify(fields)}`) } })
+      await until('it is told', () => told.some((line) => line.includes('EISDIR') && line.includes(file!)))
+      const other = there!.open()
+      // The one that can be read does not wait for the other.
+      await until('one of them is there', async () => (await other.get('k0')) === 0 || (await other.get('k1')) === 1)
+      rmdirSync(file!)
+      renameSync(`${file}.kept`, file!)
+      for (const i of [0, 1]) await untilRead(other, `k${i}`, i)
       await until('the files of the former life are gone', () => filesOf(here!).length === 0)
     }))
 

@@ -57,6 +57,21 @@ suite('forced loads with Redis', (test) => {
       })
     }))
 
+  test('replace what their caller was given before, also what came from Redis just now', () =>
+    withHosts(server.url, 2, async ([here, there]) => {
+      const [cache, other] = [here!.open(), there!.open({ writeMode: 'through' })]
+      await cache.ready()
+      for (let i = 0; i < 200; i++) {
+        await other.set(`k${i}`, 'old')
+        assert.equal(await cache.get(`k${i}`), 'old')
+        await cache.getOrSet(`k${i}`, () => 'loaded', { forceFresh: true })
+        // What this host writes after it comes after it.
+        await cache.set('after', i, { writeMode: 'through' })
+        assert.equal(await cache.get(`k${i}`), 'loaded', `key ${i}`)
+        await untilRead(other, `k${i}`, 'loaded')
+      }
+    }))
+
   test('that end after a newer write of another host are dropped everywhere', () =>
     withHosts(server.url, 2, async ([here, there]) => {
       const [cache, other] = [here!.open(), there!.open({ writeMode: 'through' })]
