@@ -60,7 +60,9 @@ inline constexpr int kOp = 0, kCodec = 1, kCondition = 2, kPartition = 3, kTtl =
 inline constexpr int kWantsReplica = 4;  // added to the condition
 inline constexpr int kOut = 8;
 inline constexpr int kNumbers = 1024;
-inline constexpr int kRecordNumbers = 18;
+inline constexpr int kRecordNumbers = 19;
+// A partition that follows from namespace and key.
+inline constexpr double kByKey = -1;
 }  // namespace journal_box
 
 // Hot calls (journal_write.cc).

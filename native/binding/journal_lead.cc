@@ -1,6 +1,7 @@
 // The leader's calls of the journal. Without the leadership each reports that and does nothing.
 #include <cstring>
 
+#include "base/crc32.h"
 #include "binding/journal_handle.h"
 
 namespace strata {
@@ -46,6 +47,14 @@ double* Doubles(napi_env env, napi_value value, size_t* count) {
 
 size_t BytesOf(const RecordBody& body) { return body.ns.size() + body.key.size() + body.value.size(); }
 
+// As the envelope in Redis has it, of `<namespace>|<key>` and value; -1 where that is long.
+double CrcOf(const RecordBody& body) {
+  constexpr size_t kMaxCrcBytes = 512;
+  if (BytesOf(body) > kMaxCrcBytes) return -1;
+  const uint32_t crc = CrcStep(CrcStep(kCrcStart, body.ns.data(), body.ns.size()), "|", 1);
+  return ~CrcStep(CrcStep(crc, body.key.data(), body.key.size()), body.value.data(), body.value.size());
+}
+
 bool IsAscii(const uint8_t* at, size_t bytes) {
   uint8_t all = 0;
   for (size_t i = 0; i < bytes; i++) all |= at[i];
@@ -80,13 +89,18 @@ napi_value JournalFill(napi_env env, napi_callback_info info) {
   auto* body = static_cast<uint8_t*>(data);
   size_t at = 0;
   std::string_view ns_before;
-  for (uint32_t id : leader->batch()) {
+  const auto& batch = leader->batch();
+  for (size_t i = 0; i < batch.size(); i++) {
+    if (i + kAhead < batch.size()) leader->Prefetch(batch[i + kAhead], true);
+    const uint32_t id = batch[i];
     const JournalRecord& r = leader->record(id);
     const IndexEntry& entry = leader->entry(id);
     const RecordBody parts = leader->body(id);
     const size_t bytes = BytesOf(parts);
     if (at + bytes > room || numbers < journal_box::kRecordNumbers) return Boolean(env, false);
     std::memcpy(body + at, parts.ns.data(), bytes);
+    const char* copy = reinterpret_cast<const char*>(body + at);
+    const RecordBody copied{{copy, parts.ns.size()}, {copy + parts.ns.size(), parts.key.size()}, {copy + parts.ns.size() + parts.key.size(), parts.value.size()}};
     const bool is_same_ns = at > 0 && ns_before == parts.ns;
     const double fields[journal_box::kRecordNumbers] = {
         static_cast<double>(r.op), static_cast<double>(r.codec), static_cast<double>(r.condition), static_cast<double>(r.partition),
@@ -96,7 +110,8 @@ napi_value JournalFill(napi_env env, napi_callback_info info) {
         static_cast<double>(entry.op_number), static_cast<double>(r.soft_at), static_cast<double>(r.hard_at),
         static_cast<double>(id),
         static_cast<double>((entry.is_orphan ? 1 : 0) | (IsAscii(body + at + parts.ns.size(), parts.key.size()) ? 2 : 0) | (is_same_ns ? 4 : 0) |
-                            (entry.state == RecordState::kGivenUp ? 8 : 0))};
+                            (entry.state == RecordState::kGivenUp ? 8 : 0)),
+        CrcOf(copied)};
     std::memcpy(meta, fields, sizeof(fields));
     meta += journal_box::kRecordNumbers;
     numbers -= journal_box::kRecordNumbers;
@@ -115,6 +130,7 @@ napi_value JournalAssign(napi_env env, napi_callback_info info) {
   double* numbers = Doubles(env, arguments[0], &count);
   bool all = leader != nullptr;
   for (size_t i = 0; i < count && all; i++) {
+    if (i + kAhead < count) leader->Prefetch(static_cast<uint32_t>(numbers[i + kAhead]));
     numbers[i] = static_cast<double>(leader->Assign(static_cast<uint32_t>(numbers[i])));
     all = numbers[i] != 0;
   }
@@ -132,6 +148,7 @@ napi_value JournalSettle(napi_env env, napi_callback_info info) {
   const double* numbers = Doubles(env, arguments[0], &count);
   uint32_t dead = 0;
   for (size_t i = 0; i + 3 <= count; i += 3) {
+    if (i + 3 * kAhead < count) leader->Prefetch(static_cast<uint32_t>(numbers[i + 3 * kAhead]));
     BatchAnswer answer;
     answer.result = static_cast<JournalResult>(static_cast<uint32_t>(numbers[i + 1]));
     answer.version = static_cast<uint64_t>(numbers[i + 2]);

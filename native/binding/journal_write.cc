@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/crc32.h"
 #include "binding/journal_handle.h"
 #include "binding/keys.h"
 #include "binding/mailbox.h"
@@ -104,6 +105,12 @@ size_t ReadNamespace(napi_env env, napi_value value, char* to) {
   return bytes;
 }
 
+// As src/words/partition.ts has it: the CRC-32 of `<namespace>|<key>`, modulo 256.
+uint16_t PartitionOf(const JournalInput& input) {
+  const uint32_t crc = CrcStep(CrcStep(kCrcStart, input.ns.data(), input.ns.size()), "|", 1);
+  return static_cast<uint16_t>(~CrcStep(crc, input.key.data(), input.key.size()) & 255);
+}
+
 }  // namespace
 
 // prepare(namespace, key, payload), the rest by the mailbox: the mark, or 0 full, -1 too large, -2 refused, -3 closed.
@@ -119,6 +126,7 @@ napi_value JournalPrepare(napi_env env, napi_callback_info info) {
   input.ns = {ns, ReadNamespace(env, arguments[0], ns)};
   if (!ReadKey(env, arguments[1], &key) && input.op != JournalOp::kClear) return Number(env, kBadKey);
   input.key = {reinterpret_cast<char*>(key.bytes), key.size};
+  if (handle->numbers()[journal_box::kPartition] == journal_box::kByKey) input.partition = PartitionOf(input);
   napi_valuetype type;
   napi_typeof(env, arguments[2], &type);
   return Number(env, type == napi_string ? PrepareString(env, *handle, input, arguments[2]) : PrepareBytes(env, *handle, input, arguments[2]));

@@ -40,10 +40,14 @@ Status WriteString(napi_env env, WriteCall& call, WriteOptions& options, uint64_
   const auto capacity = static_cast<uint32_t>(length) + 1;
   // What is there comes while the string is looked through.
   table.PrefetchRecord(call.table_key);
-  size_t utf8_bytes;
-  napi_get_value_string_utf8(env, call.arguments[1], nullptr, 0, &utf8_bytes);
-  // Plain ASCII, the common case, goes straight into the record.
-  if (utf8_bytes == length &&
+  bool is_narrow = call.handle->words()[mailbox::kInCodec] == static_cast<int32_t>(Codec::kLatin1);
+  if (!is_narrow) {
+    size_t utf8_bytes;
+    napi_get_value_string_utf8(env, call.arguments[1], nullptr, 0, &utf8_bytes);
+    is_narrow = utf8_bytes == length;
+  }
+  // Plain ASCII, the common case, and what JavaScript knows to be as narrow, goes straight into the record.
+  if (is_narrow &&
       RecordBytes(call.table_key.size, capacity, options.block_bytes()) <= table.max_inline_record()) {
     PendingWrite write;
     if (!table.BeginWrite(handle.context(), call.table_key, capacity, options, &write)) {

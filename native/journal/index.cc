@@ -9,7 +9,7 @@ constexpr uint64_t kPatienceNs = 200000;  // before the kernel is asked whether 
 
 }  // namespace
 
-LaneIndex::LaneIndex(Journal& journal) : journal_(journal), lanes_(journal.geometry().lane_count), table_(4096, kNoEntry), stamps_(1u << 16, 0) {
+LaneIndex::LaneIndex(Journal& journal) : journal_(journal), lanes_(journal.geometry().lane_count), table_(16384, kNoEntry), stamps_(1u << 16, 0) {
   lock_.Open(journal.file().fd());
   for (uint32_t i = 0; i < lanes_.size(); i++) {
     const Lane& lane = journal.lane(i);
@@ -70,7 +70,7 @@ bool LaneIndex::IsWhole(uint32_t id) const {
   RecordHead copy;
   journal_.CopyHeader(e.lane, e.position, &copy);
   return copy->ns_bytes == e.ns_bytes && copy->key_bytes == e.key_bytes && copy->value_bytes == e.value_bytes &&
-         journal_.CheckOf(Mark::Make(e.lane, e.position), *copy, &record(id) + 1, size_t{e.ns_bytes} + e.key_bytes + e.value_bytes) == copy->check;
+         journal_.ChecksOf(Mark::Make(e.lane, e.position), *copy, &record(id) + 1, size_t{e.ns_bytes} + e.key_bytes + e.value_bytes).all == copy->check;
 }
 
 void LaneIndex::Skip(uint32_t lane, uint64_t position, uint32_t bytes) {
@@ -108,7 +108,8 @@ void LaneIndex::Add(uint32_t lane, uint64_t position, const JournalRecord& r) {
   if (!entry.is_done && IsOpen(entry.state)) prepared_.push_back(id);
   if (!entry.is_done && entry.op_number != 0) resends_.push_back(id);
   if (!entry.is_done && entry.op == JournalOp::kClear) clears_.push_back(id);
-  if (pending_ > table_.size() * 2) Grow();
+  // A chain of one is the common case: its record is alone of its key.
+  if (pending_ > table_.size() / 4) Grow();
 }
 
 void LaneIndex::Refresh(IndexEntry& entry) {
@@ -185,7 +186,7 @@ void LaneIndex::ScanLane(uint32_t index) {
     view.scanned += r.bytes;
     if (r.state.load(kRelaxed) == static_cast<uint32_t>(RecordState::kFiller)) {
       Skip(index, at, r.bytes);
-    } else if (journal_.CheckOf(Mark::Make(index, at), r, journal_.RecordAt(index, at) + 1, size_t{r.ns_bytes} + r.key_bytes + r.value_bytes) != r.check) {
+    } else if (!journal_.IsHeadWhole(Mark::Make(index, at), r)) {
       journal_.Count(JournalCounter::damaged);
       Skip(index, at, r.bytes);
     } else {

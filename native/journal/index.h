@@ -12,6 +12,8 @@
 namespace strata {
 
 inline constexpr uint32_t kNoEntry = ~0u;
+inline constexpr size_t kAhead = 8;  // records that are fetched ahead where many are looked at in turn
+inline constexpr size_t kPrefetched = 4 * kLine;
 
 // The parts of a record's body, within bounds that were checked when the record was read.
 struct RecordBody {
@@ -62,12 +64,17 @@ class LaneIndex {
   const IndexEntry& entry(uint32_t id) const { return entries_[id]; }
   bool IsKnown(uint32_t id) const { return id < entries_.size(); }
   JournalRecord& record(uint32_t id) const { return *journal_.RecordAt(entries_[id].lane, entries_[id].position); }
+  // Of a record that is soon looked at: its header, and with `body` what of its body the processor does not fetch by itself.
+  void Prefetch(uint32_t id, bool has_body = false) const {
+    const char* at = reinterpret_cast<const char*>(&record(id));
+    for (size_t line = 0; line < (has_body ? kPrefetched : 2 * kLine); line += kLine) __builtin_prefetch(at + line, 1);
+  }
   RecordBody body(uint32_t id) const {
     const IndexEntry& e = entries_[id];
     const char* at = reinterpret_cast<const char*>(&record(id) + 1);
     return {{at, e.ns_bytes}, {at + e.ns_bytes, e.key_bytes}, {at + e.ns_bytes + e.key_bytes, e.value_bytes}};
   }
-  // False if the record is not any more what was read.
+  // False if the record is not what its writer made it, or not any more what was read.
   bool IsWhole(uint32_t id) const;
   // Calls `visit(id)` for every unsettled record of the same namespace and key, itself included.
   template <class Visit>
@@ -78,7 +85,10 @@ class LaneIndex {
   }
   // False if another unsettled record may be of its key.
   bool IsAlone(uint32_t id) const {
-    return table_[entries_[id].hash & (table_.size() - 1)] == id && entries_[id].next_of_key == kNoEntry;
+    for (uint32_t other = table_[entries_[id].hash & (table_.size() - 1)]; other != kNoEntry; other = entries_[other].next_of_key) {
+      if (other != id && entries_[other].hash == entries_[id].hash) return false;
+    }
+    return true;
   }
   // True for the first record of a batch in its part of the table: nearly, for the first of its key.
   bool IsFirstOfKey(uint32_t id, uint32_t stamp) {

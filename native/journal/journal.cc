@@ -13,6 +13,8 @@
 namespace strata {
 namespace {
 
+uint32_t Fold(uint64_t hash) { return static_cast<uint32_t>(hash ^ hash >> 32); }
+
 uint64_t AlignUp(uint64_t value, uint64_t to) { return (value + to - 1) / to * to; }
 
 void Place(JournalGeometry* g) {
@@ -140,11 +142,16 @@ void Journal::CopyHeader(uint32_t lane, uint64_t position, RecordHead* to) const
   CopyShared(to->bytes_, static_cast<const void*>(from), is_whole ? sizeof(JournalRecord) : 8);
 }
 
-uint32_t Journal::CheckOf(Mark mark, const JournalRecord& header, const void* body, size_t body_bytes) const {
+RecordChecks Journal::ChecksOf(Mark mark, const JournalRecord& header, const void* body, size_t body_bytes) const {
+  const uint64_t head = HashOfHead(mark, header);
+  return {Fold(HashLong(head, static_cast<const uint8_t*>(body), body_bytes)), Fold(head)};
+}
+
+bool Journal::IsHeadWhole(Mark mark, const JournalRecord& header) const { return Fold(HashOfHead(mark, header)) == header.head_check; }
+
+uint64_t Journal::HashOfHead(Mark mark, const JournalRecord& header) const {
   const auto* at = reinterpret_cast<const uint8_t*>(&header);
-  const uint64_t hash = HashKey(this->header().hash_seed + mark.raw, 2, at + kCheckedFrom, kCheckedTo - kCheckedFrom);
-  const uint64_t all = HashLong(hash, static_cast<const uint8_t*>(body), body_bytes);
-  return static_cast<uint32_t>(all ^ all >> 32);
+  return HashKey(this->header().hash_seed + mark.raw, 2, at + kCheckedFrom, kCheckedTo - kCheckedFrom);
 }
 
 bool Journal::IsWithinBounds(uint64_t position, uint64_t limit, const JournalRecord& r) const {

@@ -34,6 +34,10 @@ class RecordHead {
   alignas(8) unsigned char bytes_[sizeof(JournalRecord)];
 };
 
+struct RecordChecks {
+  uint32_t all, head;
+};
+
 class Journal {
  public:
   // Attaches to `<name>.journal` in `dir` or creates it. nullptr with `error` filled.
@@ -69,7 +73,9 @@ class Journal {
   // Of a filler no more than its first two words: it may be shorter than a header.
   void CopyHeader(uint32_t lane, uint64_t position, RecordHead* to) const;
   // Of the record that lies at `mark` and nowhere else: a record of an earlier round of the ring does not pass for it.
-  uint32_t CheckOf(Mark mark, const JournalRecord& header, const void* body, size_t body_bytes) const;
+  RecordChecks ChecksOf(Mark mark, const JournalRecord& header, const void* body, size_t body_bytes) const;
+  // The header alone, for who reads on: the rest is checked by who uses it.
+  bool IsHeadWhole(Mark mark, const JournalRecord& header) const;
   void Count(JournalCounter counter, uint64_t by = 1) const {
     header().counters[static_cast<size_t>(counter)].fetch_add(by, kRelaxed);
   }
@@ -85,6 +91,7 @@ class Journal {
   static uint64_t NowMs();  // monotonic
 
  private:
+  uint64_t HashOfHead(Mark mark, const JournalRecord& header) const;
   Journal() = default;
   template <class T>
   T* At(uint64_t offset) const { return reinterpret_cast<T*>(base_ + offset); }

@@ -159,7 +159,9 @@ Status LaneOwner::Begin(const JournalInput& input, uint32_t capacity, PendingRec
 uint64_t LaneOwner::Finish(const PendingRecord& pending, uint32_t value_bytes) {
   JournalRecord& r = *pending.record;
   StoreField(r.value_bytes, value_bytes);
-  StoreField(r.check, journal_.CheckOf(Mark::Make(index_, pending.position), r, &r + 1, size_t{r.ns_bytes} + r.key_bytes + value_bytes));
+  const RecordChecks checks = journal_.ChecksOf(Mark::Make(index_, pending.position), r, &r + 1, size_t{r.ns_bytes} + r.key_bytes + value_bytes);
+  StoreField(r.check, checks.all);
+  StoreField(r.head_check, checks.head);
   KILL_POINT(journal_written);
   auto& count = filter_->counts[r.key_hash % kFilterCounts];
   const uint16_t now = count.load(kRelaxed);

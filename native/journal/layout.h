@@ -13,7 +13,7 @@
 
 namespace strata {
 
-inline constexpr uint32_t kJournalVersion = 5;
+inline constexpr uint32_t kJournalVersion = 6;
 inline constexpr uint64_t kJournalMagic = 0x31304c4e524a5453u;  // "STJRNL01"
 inline constexpr uint32_t kPartitions = 257;
 inline constexpr uint32_t kMaxLanes = 4096;
@@ -80,7 +80,7 @@ struct JournalRecord {
   uint64_t key_hash;
   Atomic<uint64_t> host_version, op_number, result_version;
   Atomic<uint32_t> ns_epoch, result;
-  uint32_t check, unused3;
+  uint32_t check, head_check;  // of everything that is written once, and of the part of it that is in the header
 };
 static_assert(sizeof(JournalRecord) == 104 && offsetof(JournalRecord, key_hash) == 56 &&
               offsetof(JournalRecord, host_version) == 64 && offsetof(JournalRecord, check) == 96);
@@ -175,7 +175,7 @@ constexpr uint64_t JournalFingerprint() {
         sizeof(R), offsetof(R, state), offsetof(R, op), offsetof(R, codec), offsetof(R, condition), offsetof(R, partition),
         offsetof(R, ns_bytes), offsetof(R, key_bytes), offsetof(R, value_bytes), offsetof(R, soft_at), offsetof(R, hard_at),
         offsetof(R, expected), offsetof(R, source_version), offsetof(R, key_hash), offsetof(R, host_version), offsetof(R, op_number),
-        offsetof(R, result_version), offsetof(R, ns_epoch), offsetof(R, result), offsetof(R, check),
+        offsetof(R, result_version), offsetof(R, ns_epoch), offsetof(R, result), offsetof(R, check), offsetof(R, head_check),
         sizeof(Lane), offsetof(Lane, acked), offsetof(Lane, counters), sizeof(LaneFilter), size_t{kPartitions},
         size_t{kFilterCounts}, size_t{kMaxKeyBytes}, static_cast<size_t>(JournalCounter::kCount),
         static_cast<size_t>(LaneCounter::kCount)}) {

@@ -92,7 +92,9 @@ void Leader::Emit() {
     index_.entry(next).stamp = stamp_;
     members_.push_back(next);
   }
-  for (uint32_t id : members_) {
+  for (size_t i = 0; i < members_.size(); i++) {
+    if (i + kAhead < members_.size()) index_.Prefetch(members_[i + kAhead], true);
+    const uint32_t id = members_[i];
     IndexEntry& entry = index_.entry(id);
     if (entry.is_done || entry.is_under_way) continue;
     if (entry.is_orphan) {
@@ -216,7 +218,7 @@ bool Leader::Advance() {
 // What was replaced is answered with what went in its place.
 void Leader::SettleReplaced() {
   std::erase_if(replaced_, [this](const Replacement& one) {
-    if (one.by != kNoEntry && index_.entry(one.by).state != RecordState::kSettled) return false;
+    if (one.by != kNoEntry && !index_.entry(one.by).is_done) return false;
     const IndexEntry& entry = index_.entry(one.id);
     auto result = static_cast<uint32_t>(JournalResult::kSuperseded);
     uint64_t version = 0;

@@ -42,6 +42,10 @@ class Leader {
   const IndexEntry& entry(uint32_t id) const { return index_.entry(id); }
   const JournalRecord& record(uint32_t id) const { return index_.record(id); }
   RecordBody body(uint32_t id) const { return index_.body(id); }
+  // That record is soon looked at.
+  void Prefetch(uint32_t id, bool has_body = false) const {
+    if (index_.IsKnown(id)) index_.Prefetch(id, has_body);
+  }
   // The last batch: is sent again; has records, or replaces some, whose callers want a replica.
   bool is_resend() const { return is_resend_; }
   bool wants_replica() const { return wants_replica_; }

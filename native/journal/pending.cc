@@ -81,7 +81,7 @@ struct Search {
     if (has_found && version < out->host_version) return true;
     const std::string_view name(bytes.data(), copy.ns_bytes);
     const std::string_view own(name.data() + name.size(), copy.key_bytes);
-    if (name != ns || own != key || journal.CheckOf(Mark::Make(index, at), copy, bytes.data(), body) != copy.check) return true;
+    if (name != ns || own != key || journal.ChecksOf(Mark::Make(index, at), copy, bytes.data(), body).all != copy.check) return true;
     has_found = true;
     is_superseded = state == static_cast<uint32_t>(RecordState::kSuperseded);
     *out = {Mark::Make(index, at).raw, static_cast<JournalOp>(copy.op), copy.codec, copy.condition, copy.soft_at, copy.hard_at, version, copy.source_version,

@@ -19,13 +19,16 @@ export const DELETE = 2 as const
 export const EXPIRE = 4 as const
 export const CLEAR = 5 as const
 
+/** The partition that words/partition.ts gives namespace and key. */
+export const BY_KEY = -1
+
 export interface JournalWrite {
   /** 1 set, 2 delete, 3 touch, 4 expire, 5 clear (whose key is ''). */
   op: 1 | 2 | 3 | 4 | 5
   /** Full path of the namespace, '' for the root. */
   namespace: string
   key: string
-  /** 0 to 255, the same for every write of the key; 256 for a clear. */
+  /** 0 to 255, the same for every write of the key, or `BY_KEY`; 256 for a clear. */
   partition: number
   /** As in wire/codec.ts: tells how a string payload is laid down. */
   codec: number
@@ -80,6 +83,8 @@ export interface DrainedRecord {
   readonly bytes: number
   /** Of namespace and key, where they are there as bytes. */
   readonly nameBytes?: number
+  /** CRC-32 of `<namespace>|<key>` and payload, where it is known. */
+  readonly crc?: number | undefined
   /** Writes these at that place of `target`, with `between` between them, where there is room for all. */
   putNames?(target: Uint8Array, at: number, between: number): void
   readonly condition: JournalWrite['condition']
@@ -102,7 +107,7 @@ export interface DrainedRecord {
 }
 
 export interface DrainedBatch {
-  /** Clears alone, or no clears: by key in the order of their host versions, orphans last. Those sent again: by partition and op number. */
+  /** Nobody asks them anything after the turn of the event loop in which all of them are settled. Clears alone, or no clears: by key in the order of their host versions, orphans last. Those sent again: by partition and op number. */
   readonly records: readonly DrainedRecord[]
   /** These were sent by a former leader; whether they arrived is not known. They have their op numbers, in order. */
   readonly isResend: boolean

@@ -21,6 +21,7 @@ const SOFT_AT = 14
 const HARD_AT = 15
 const ID = 16
 const FLAGS = 17
+const CRC = 18
 
 const IS_ORPHAN = 1
 const HAS_ASCII_KEY = 2
@@ -101,6 +102,11 @@ export class Drained implements DrainedRecord {
 
   get bytes(): number {
     return this.#number(KEY_BYTES) + (this.#value?.length ?? this.#number(VALUE_BYTES))
+  }
+
+  get crc(): number | undefined {
+    const crc = this.#number(CRC)
+    return crc < 0 || this.#isHeld ? undefined : crc
   }
 
   get nameBytes(): number {

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto'
 import { bytesOf } from '../wire/codec'
 import { CacheError, misuse } from '../words/errors'
+import { partitionOf } from '../words/partition'
 import {
-  CLEAR, type DeadLetter, type DrainedBatch, type DrainedRecord, type FeedPositions, type Journal, type JournalWrite, type Mark, type PendingWrite, type RecordResult, type Settled,
+  BY_KEY, CLEAR, type DeadLetter, type DrainedBatch, type DrainedRecord, type FeedPositions, type Journal, type JournalWrite, type Mark, type PendingWrite, type RecordResult, type Settled,
 } from './contract'
 import { coalesced } from './process-batch'
 import { drained, inTheWayOf, newestOf, type ProcessRecord, inPlaceOf } from './process-record'
@@ -64,7 +65,8 @@ export class ProcessJournal implements Journal {
     return monotonicMs()
   }
 
-  prepare(write: JournalWrite): Mark {
+  prepare(given: JournalWrite): Mark {
+    const write = given.partition === BY_KEY ? { ...given, partition: partitionOf(given.namespace, given.key) } : given
     if (this.#isClosed) throw new CacheError('ERR_CACHE_CLOSED', 'the journal must be open, it was closed')
     const keyBytes = Buffer.byteLength(write.key)
     if (write.op !== CLEAR && (keyBytes === 0 || keyBytes > 1024 || !write.key.isWellFormed())) {

@@ -8,6 +8,7 @@ import type {
   DeadLetter, DrainedBatch, DrainedRecord, FeedPositions, Journal, JournalWrite, Mark, PendingWrite, RecordResult, Settled,
 } from './contract'
 import { type Drained, readBatch } from './drained'
+import { type Room, Rooms } from './rooms'
 import { SharedStatus } from './shared-status'
 import { bytesNamed, IN_FILE, ValueFiles } from './value-files'
 import { Waiters } from './waiters'
@@ -61,6 +62,8 @@ interface Batch extends DrainedBatch {
   readonly hasFiles: boolean
   /** Under which its records have their ids. */
   readonly term: number
+  /** Where its records lie, until it is over. */
+  readonly room: Room
 }
 
 const IN_THE_WAY = [undefined, 'write', 'clear'] as const
@@ -77,6 +80,7 @@ export class SharedJournal implements Journal {
   readonly #box: Float64Array
   readonly #files: ValueFiles
   readonly #waiters = new Waiters()
+  readonly #rooms = new Rooms()
   readonly #appendListeners = new Set<() => void>()
   #onElected: ((term: number) => void) | undefined
   #lastMark: Mark = 0
@@ -245,7 +249,10 @@ export class SharedJournal implements Journal {
     for (let i = 0; i < DRAINS; i++) {
       const count = this.#native.drain(limits.records, limits.bytes)
       if (count > 0) return this.#readBatch(count)
-      if (this.#native.sleep()) return undefined
+      if (this.#native.sleep()) {
+        this.#rooms.rest()
+        return undefined
+      }
     }
     setImmediate(() => this.#appended())
     return undefined
@@ -256,14 +263,16 @@ export class SharedJournal implements Journal {
   }
 
   assign(records: readonly DrainedRecord[]): boolean {
-    const numbers = Float64Array.from(records as readonly Drained[], ({ id }) => id)
+    const count = records.length
+    const numbers = new Float64Array(count)
+    for (let i = 0; i < count; i++) numbers[i] = (records[i] as Drained).id
     if (!this.#native.assign(numbers)) return false
-    for (const [i, record] of records.entries()) record.opNumber = numbers[i]!
+    for (let i = 0; i < count; i++) records[i]!.opNumber = numbers[i]!
     return true
   }
 
   settle(batch: DrainedBatch, results: readonly (RecordResult | undefined)[]): boolean {
-    const { records, isAnswered, hasFiles, term } = batch as Batch
+    const { records, isAnswered, hasFiles, term, room } = batch as Batch
     if (term !== this.#native.term()) return false
     const answers = new Float64Array(records.length * 3)
     const reasons: string[] = []
@@ -279,6 +288,7 @@ export class SharedJournal implements Journal {
     }
     const isOver = this.#native.settle(answers.subarray(0, at), reasons) && !isAnswered.includes(0)
     if (isOver && hasFiles) this.#sweep()
+    if (at > 0 && !isAnswered.includes(0)) this.#rooms.give(room)
     return isOver
   }
 
@@ -322,15 +332,15 @@ export class SharedJournal implements Journal {
   #readBatch(count: number): Batch {
     const isResend = (this.#box[OUT + 1]! & 1) !== 0
     const wantsReplica = (this.#box[OUT + 1]! & 2) !== 0
-    const meta = new Float64Array(count * this.#native.recordNumbers)
-    const body = Buffer.allocUnsafeSlow(this.#box[OUT]!)
+    const room = this.#rooms.take(count * this.#native.recordNumbers, this.#box[OUT]!)
+    const { meta, body } = room
     this.#native.fill(meta, body)
     let hasFiles = false
     const records = readBatch(meta, body, this.#native.recordNumbers, ({ mark, payload }) => {
       hasFiles = true
       return this.#files.read(mark, payload!)
     })
-    return { records, isResend, wantsReplica, isAnswered: new Uint8Array(count), hasFiles, term: this.#native.term() }
+    return { records, isResend, wantsReplica, isAnswered: new Uint8Array(count), hasFiles, term: this.#native.term(), room }
   }
 
   /** Files that nobody waits for the room of: the leader removes them. */

@@ -62,6 +62,8 @@ export const EVICTED = MANY + MANY_WORDS * MANY_KEYS
 
 /** In IN_CODEC: the value says that there is none (kNegativeFlag in native/shm/layout.h). */
 export const NEGATIVE = 0x40
+/** In place of a codec: a string that was not looked at. */
+export const ANY_TEXT = -1
 
 /** In a tag of L0: the value is not stored yet. */
 export const L0_PENDING = 2

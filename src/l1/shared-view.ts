@@ -1,11 +1,11 @@
 /** One namespace of the shared table: numbers through the mailbox, values through the scratch buffer. */
-import { Codec, encode } from '../wire/codec'
+import { Codec, encode, isLatin1 } from '../wire/codec'
 import { decodeError, encodeError } from '../wire/error-codec'
 import { readStamp } from '../wire/tags'
 import { isNull } from '../wire/about'
 import { checkChildName, namespacePath } from '../words/keys'
 import {
-  CLEARS, FLAG, IN_CODEC, IN_CONDITION, IN_EXPECTED, IN_FLEET, IN_FORCE, IN_GRACE, IN_LEASE_MS, IN_TAG_CLOCK, IN_TAGS, IN_TOKEN, IN_TTL,
+  ANY_TEXT, CLEARS, FLAG, IN_CODEC, IN_CONDITION, IN_EXPECTED, IN_FLEET, IN_FORCE, IN_GRACE, IN_LEASE_MS, IN_TAG_CLOCK, IN_TAGS, IN_TOKEN, IN_TTL,
   LENGTH, MANY, NEGATIVE, STATUS, TAG_CLOCK, TOKEN, VERSION,
 } from './mailbox'
 import { AdmittingView } from './admitting-view'
@@ -13,6 +13,8 @@ import type { CopiedView } from './copies'
 import { type SharedIsolate, callNative } from './shared-isolate'
 import { SharedReads } from './shared-reads'
 import type { AcquireOptions, Acquired, Admission, Condition, Fleet, L1View, LateFailure, LeaseToken, Life, Settled } from './table'
+
+const LONG_TEXT = 128
 
 export class SharedView extends SharedReads implements L1View, CopiedView {
   readonly #id: number
@@ -189,7 +191,10 @@ export class SharedView extends SharedReads implements L1View, CopiedView {
     const numbers = this.numbers
     let payload = value as string | Uint8Array
     words[IN_TAGS] = 0
-    if (typeof value !== 'string') {
+    if (typeof value === 'string') {
+      // The native side has to look through it: of a short one that costs less than to ask here.
+      words[IN_CODEC] = value.length > LONG_TEXT && isLatin1(value) ? Codec.latin1 : ANY_TEXT
+    } else {
       // Before the mailbox is filled: encoding may run a value's own code, which may use the cache.
       const encoded = encode(value)
       payload = encoded.payload

@@ -150,6 +150,8 @@ export interface WriteRecord {
   bytes?: number
   /** Bytes of `<namespace>|<key>` in UTF-8, where they are there without a string. */
   suffixBytes?: number | undefined
+  /** CRC-32 of them and of the payload, where it is known. */
+  crc?: number | undefined
   /** Writes them at that place, where there is room. */
   putSuffix?(target: Uint8Array, at: number): void
   /** On a record sent again: the last sequence of the partition that this host knew when it sent it first. */

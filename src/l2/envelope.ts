@@ -13,7 +13,7 @@
  * Format of the wire: golden bytes in test/unit/l2-envelope.test.ts.
  */
 import { crc32 } from 'node:zlib'
-import { crcOf } from './crc'
+import { crcOf } from '../words/crc'
 
 export const ENVELOPE_BYTES = 64
 const TAIL_AT = 40

@@ -15,30 +15,13 @@
  * A namespace path has no '|', so the first one after it ends it: no two pairs share a name. All
  * keys of a partition have one hash tag, and so one slot of a cluster.
  */
-import { crc32 } from 'node:zlib'
 import { misuse } from '../words/errors'
 import { PARTITIONS } from './contract'
-import { asciiCrc, endCrc } from './crc'
 
 export const DEFAULT_PREFIX = 'sc1'
 
 const PREFIX = /^[A-Za-z0-9._:@-]{1,64}$/
 const CACHE = /^[A-Za-z0-9._-]{1,64}$/
-const CRC_OF_BAR = asciiCrc(-1, '|')
-
-/**
- * The partition of a key: CRC-32 (as in zlib) of the UTF-8 bytes of `<namespace>|<key>`, or of
- * `group` alone where given, modulo 256. Part of the wire format: it never changes.
- */
-export function partitionOf(namespace: string, key: string, group?: string): number {
-  return (group === undefined ? crcOfNames(namespace, key) : crc32(group)) % PARTITIONS
-}
-
-function crcOfNames(namespace: string, key: string): number {
-  const start = namespace === '' ? CRC_OF_BAR : asciiCrc(-1, `${namespace}|`)
-  const crc = start === undefined ? undefined : asciiCrc(start, key)
-  return crc === undefined ? crc32(suffixOf(namespace, key)) : endCrc(crc)
-}
 
 /** What names an entry within its partition, in keys, envelopes and messages. */
 export function suffixOf(namespace: string, key: string): string {

@@ -5,7 +5,7 @@
  */
 import { type Batch, type BatchSettings, commonArguments } from './batch'
 import type { WriteRecord } from './contract'
-import { crcOf } from './crc'
+import { crcOf } from '../words/crc'
 import { ENVELOPE_BYTES } from './envelope'
 import { suffixOf } from './names'
 import { RespBlock } from './resp'
@@ -124,7 +124,7 @@ function writeEntry(block: RespBlock, record: WriteRecord, place: Place, nowMs: 
   block.again(block.origin + place.at, place.bytes)
   if (payload.length > 0) block.bytes.set(payload, block.at)
   block.at += payload.length
-  block.view.setUint32(at, crcOf(block.bytes, start, block.at))
+  block.view.setUint32(at, (isDelete ? undefined : record.crc) ?? crcOf(block.bytes, start, block.at))
   block.close()
   if (hardAtMs === 0) {
     block.open(0)

@@ -20,6 +20,12 @@ export class RespBlock {
     this.view = new DataView(this.bytes.buffer)
   }
 
+  /** Nobody needs what is in it any more. */
+  clear(): void {
+    this.at = 0
+    this.#start = 0
+  }
+
   /** The next command begins here. */
   begin(parts: number): void {
     this.#start = this.at

@@ -37,7 +37,7 @@ const MAX_BYTES = 1024 * 1024
 /** Sent as soon as it is made, while the next one is made. */
 const BLOCK_BYTES = 128 * 1024
 /** On their way at the same time: enough to keep a server busy, few enough for each to be answered soon. */
-const BLOCKS = 4
+const BLOCKS = 8
 const REDIRECT_PAUSE_MS = 20
 /** Heartbeats use the same connection. */
 const MAX_SCRIPT_LOADS = 3
@@ -59,6 +59,7 @@ interface Sent {
 }
 
 interface Block {
+  bytes: RespBlock
   sent: Map<number, Sent>
   askedMs: number
   answers: Promise<Map<number, unknown[]>>
@@ -71,6 +72,7 @@ export class Writer implements FarWriter {
   readonly #options: WriterOptions
   readonly #known = new Float64Array(PARTITIONS + 1)
   readonly #clock = new ClockFloor()
+  readonly #blocks: RespBlock[] = []
   #loadFailure: Failure | undefined
   /** Found out once for all partitions of a call. */
   #missing: Promise<string[]> | undefined
@@ -148,8 +150,9 @@ export class Writer implements FarWriter {
     const under: Block[] = []
     const forgetful = new Set<number>()
     let isPaused = false
-    const settle = async ({ sent, askedMs, answers }: Block): Promise<void> => {
+    const settle = async ({ bytes, sent, askedMs, answers }: Block): Promise<void> => {
       const got = await answers
+      this.#reuse(bytes, got)
       const times = { askedMs, answeredMs: performance.now(), deadlineMs }
       for (const [partition, one] of sent) {
         const next = await this.#take(one, got.get(partition)![0], times)
@@ -165,19 +168,27 @@ export class Writer implements FarWriter {
       }
       const sent = new Map<number, Sent>()
       const requests = new Map<number, Order[]>()
-      const block = new RespBlock(BLOCK_BYTES * 2)
+      const block = this.#blocks.pop() ?? new RespBlock(BLOCK_BYTES * 2)
       for (let bytes = 0; at < open.length && bytes < BLOCK_BYTES; at++) {
         const one = this.#next(open[at]!, block)
         bytes += one.bytes
         sent.set(one.job.outcome.partition, one)
         requests.set(one.job.outcome.partition, [one.batch.request])
       }
-      under.push({ sent, askedMs: performance.now(), answers: this.#nodes.send(requests, deadlineMs) })
+      under.push({ bytes: block, sent, askedMs: performance.now(), answers: this.#nodes.send(requests, deadlineMs) })
     }
     for (const block of under) await settle(block)
     if (isPaused) this.#counts.retries++
     if (forgetful.size > 0) await this.#load(forgetful, deadlineMs)
     return isPaused
+  }
+
+  /** A server that has answered all of it has all of it. The engine counts what lies outside its heap, and collects garbage for it. */
+  #reuse(block: RespBlock, answers: ReadonlyMap<number, unknown[]>): void {
+    if (this.#blocks.length > BLOCKS || block.bytes.length > 4 * BLOCK_BYTES) return
+    for (const list of answers.values()) if (list.some((answer) => answer instanceof Failure)) return
+    block.clear()
+    this.#blocks.push(block)
   }
 
   /** What has to happen before the rest is sent. */

@@ -44,6 +44,7 @@ export interface LeaderParts {
 
 const SUPERSEDED: RecordResult = { result: 'superseded', version: 0 }
 const NO_FLOOR = -1
+const UNSENT = -1
 const WRITTEN_WITH_IT = -1
 
 /** A batch on its way. */
@@ -52,6 +53,8 @@ interface Way {
   results: (RecordResult | undefined)[]
   /** By place in the batch: of what may have been executed the last sequence before it was sent. What certainly was not is sent as if for the first time. */
   floors: Float64Array
+  /** By place in the batch: the sum of the namespace's fleet epochs under which it was sent first; NaN = not known. */
+  nsEpochs: Float64Array
   onAnswers(): void
 }
 
@@ -86,13 +89,18 @@ export class Delivery {
   /** Resolves when the whole batch is answered, or this is stopped; false when the lead is lost. `onAnswers` whenever some are. */
   async deliver(batch: DrainedBatch, onAnswers: () => void): Promise<boolean> {
     const { journal } = this.#parts
-    const way: Way = { batch, results: new Array<RecordResult | undefined>(batch.records.length), floors: new Float64Array(batch.records.length).fill(NO_FLOOR), onAnswers }
+    const count = batch.records.length
+    const way: Way = {
+      batch, results: new Array<RecordResult | undefined>(count), floors: new Float64Array(count).fill(NO_FLOOR),
+      nsEpochs: new Float64Array(count).fill(batch.isResend ? Number.NaN : UNSENT), onAnswers,
+    }
     const live = this.#standing(way)
     if (!batch.isResend && !journal.assign(live)) return false
     if (live.length < batch.records.length) this.#tell(way, [])
     // Of what is sent again, clears first: what was written after them carries the epochs they bring.
-    await this.#send(live.filter(({ op }) => op === CLEAR), way)
-    await this.#send(live.filter(({ op }) => op !== CLEAR), way)
+    const [clears, others] = [live.filter(({ op }) => op === CLEAR), live.filter(({ op }) => op !== CLEAR)]
+    await this.#send(clears, way)
+    await this.#send(others, way)
     if (this.#isStopped) return true
     this.counters.batches++
     this.counters.records += live.length
@@ -158,7 +166,7 @@ export class Delivery {
       const seqs = batch.isResend ? undefined : feed.positions().seqs
       if (!areClears && this.#clears.matterTo(hasTags)) await this.#clears.told(this.#isLeading)
       this.counters.attempts++
-      const outcomes = await writer.write(this.#toWrites(todo, way.floors), performance.now() + this.#settings.writeTimeoutMs, { replicas: wanted })
+      const outcomes = await writer.write(this.#toWrites(todo, way), performance.now() + this.#settings.writeTimeoutMs, { replicas: wanted })
       isDenied = this.#denials.hear(outcomes, isDenied) || isDenied
       for (const outcome of outcomes) this.#take(outcome, way, wanted, seqs)
       const left = todo.filter(({ index }) => results[index] === undefined)
@@ -171,9 +179,24 @@ export class Delivery {
         this.counters.resent += left.length
         await pause(backoff.next())
       }
-      todo = left
+      todo = areClears || batch.isResend ? left : this.#notCleared(left, way)
     }
     this.#denials.over(isDenied, todo.length === 0)
+  }
+
+  /** What this host has cleared since it was sent is not sent again: it would go under the epoch that the clear brought. */
+  #notCleared(records: DrainedRecord[], way: Way): DrainedRecord[] {
+    const epochs = new ByNamespace((namespace) => viewAt(this.#parts.table, namespace).epoch())
+    const kept = records.filter((record) => {
+      const isKept = record.isOrphan || record.nsEpoch === epochs.of(record.namespace)
+      if (!isKept) way.results[record.index] = SUPERSEDED
+      return isKept
+    })
+    if (kept.length === records.length) return records
+    this.counters.dropped += records.length - kept.length
+    this.#tell(way, [])
+    way.onAnswers()
+    return kept
   }
 
   #take({ records, results: entries, replicas, lastSeq }: PartitionOutcome, { results, floors }: Way, wanted: number, seqs: Float64Array | undefined): void {
@@ -190,12 +213,12 @@ export class Delivery {
   }
 
   /** What is answered so far, `answered` of it just now. */
-  #tell({ batch, results }: Way, answered: readonly DrainedRecord[]): void {
-    this.#parts.journal.settle(batch, results)
-    if (this.#parts.journal.isLeading) this.#review(answered, results)
+  #tell(way: Way, answered: readonly DrainedRecord[]): void {
+    this.#parts.journal.settle(way.batch, way.results)
+    if (this.#parts.journal.isLeading) this.#review(answered, way)
   }
 
-  #toWrites(records: readonly DrainedRecord[], floors: Float64Array): Write[] {
+  #toWrites(records: readonly DrainedRecord[], { floors, nsEpochs }: Way): Write[] {
     const { table, journal } = this.#parts
     const nowMs = journal.nowMs()
     // Before the tags are judged: what is told after it, the writes do not know.
@@ -207,6 +230,7 @@ export class Delivery {
         nowMs, nsEpoch: isTag ? 0 : fleetEpochs.of(record.namespace), resendFloor: floors[record.index] === NO_FLOOR ? undefined : floors[record.index],
         expected: record.op !== CLEAR ? this.#expectedOf(record) : isTag ? 0 : ownFleetEpoch(table, record.namespace),
       }
+      if (nsEpochs[record.index] === UNSENT) nsEpochs[record.index] = at.nsEpoch
       return record.op === SET && record.codec === Codec.tagged ? new TaggedWrite(record, at, this.#stateOf(record), controlSeq) : new Write(record, at)
     })
   }
@@ -249,14 +273,19 @@ export class Delivery {
     }
   }
 
-  /** What the answers mean for the table: a write that lost must not be served, a change held back can be judged. */
-  #review(records: readonly DrainedRecord[], results: (RecordResult | undefined)[]): void {
+  /**
+   * What the answers mean for the table: a write that lost must not be served, nor one that Redis has from before a clear that was
+   * heard of since, which a read may have taken from the journal; a change held back can be judged.
+   */
+  #review(records: readonly DrainedRecord[], { results, nsEpochs }: Way): void {
     const { table, applier } = this.#parts
+    const fleetEpochs = new ByNamespace((namespace) => viewAt(table, namespace).fleetEpoch())
     for (const record of records) {
       if (record.op === CLEAR) continue
       const { result, version, isOther } = results[record.index]!
       const hasLost = (result === 'lost' || result === 'older') && record.op !== EXPIRE
-      if (isOther || (hasLost && (record.condition === FILL || record.sourceVersion > 0))) {
+      const isOfBefore = nsEpochs[record.index] !== fleetEpochs.of(record.namespace)
+      if (isOther || isOfBefore || (hasLost && (record.condition === FILL || record.sourceVersion > 0))) {
         // Only what still is this very write: version 0 is above no other entry.
         viewAt(table, record.namespace).invalidate(record.key, 0, (mark) => mark === record.mark)
       }

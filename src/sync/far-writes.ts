@@ -4,7 +4,7 @@
  * Each write is a record of the journal before it is visible in the table, and is acknowledged after it is both. So a
  * killed process leaves either nothing, or a record that the leader brings to Redis.
  */
-import type { DeadLetter, HostDisk, Journal, JournalWrite } from '../journal/contract'
+import { BY_KEY, type DeadLetter, type HostDisk, type Journal, type JournalWrite } from '../journal/contract'
 import type { Condition, Fleet, L1Table, L1View, Life, TagClear } from '../l1/table'
 import { Codec, EncodedValue } from '../wire/codec'
 import { readStamp, restamped } from '../wire/tags'
@@ -69,7 +69,8 @@ export class FarWrites {
     }
     const isConditional = terms.condition !== undefined || (terms.sourceVersion ?? 0) > 0
     const record: JournalWrite = {
-      op: SET, namespace: view.namespace, key, partition: this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
+      // Who waits for nothing need not know it.
+      op: SET, namespace: view.namespace, key, partition: terms.partitionBy === undefined && !isAwaited(terms) ? BY_KEY : this.#partitionOf(view, key, terms), codec: encoded.codec, payload: encoded.payload,
       life: capped(life, this.#settings.ttlMs), condition: conditionOf(terms.condition), expected: expectedOf(terms.condition),
       sourceVersion: terms.sourceVersion ?? 0, wantsReplica: isReplicated(terms),
     }

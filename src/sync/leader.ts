@@ -17,9 +17,9 @@ const HOLD_MS = 25
 /** As many of a window of the journal as leave others to be on their way at the same time. */
 const MOST_RECORDS = 4_096
 /** What Redis and this side copy before it has left their caches. */
-const MOST_BYTES = 3 * 1024 * 1024
+const MOST_BYTES = 2 * 1024 * 1024
 /** Half full, a batch shows that more is there: so many may be on their way together, which keeps Redis busy while the next one is made. */
-const FULL_BATCHES = 2
+const FULL_BATCHES = 3
 /** Between two looks whether a batch is full before its delay is over. */
 const FULL_LOOK_MS = 5
 

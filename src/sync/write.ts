@@ -56,6 +56,10 @@ export class Write implements WriteRecord {
     return this.source.op === EXPIRE ? NOTHING : this.source.payload ?? NOTHING
   }
 
+  get crc(): number | undefined {
+    return this.source.op === EXPIRE ? undefined : this.source.crc
+  }
+
   get hostOrder(): number {
     return this.source.hostVersion
   }
@@ -118,6 +122,10 @@ export class TaggedWrite extends Write {
 
   override get payload(): Uint8Array {
     return this.#payload
+  }
+
+  override get crc(): undefined {
+    return undefined
   }
 
   override get softMs(): number {

@@ -166,8 +166,13 @@ export function decode(codec: number, bytes: Uint8Array): unknown {
   }
 }
 
+/** One byte is enough for each character. Of a string that the engine keeps so, known without looking through it. */
+export function isLatin1(text: string): boolean {
+  return !NOT_LATIN1.test(text)
+}
+
 function stringCodec(text: string): number {
-  if (!NOT_LATIN1.test(text)) return Codec.latin1
+  if (isLatin1(text)) return Codec.latin1
   if (!text.isWellFormed()) return Codec.utf16
   return Buffer.byteLength(text) <= text.length * 2 ? Codec.utf8 : Codec.utf16
 }

@@ -1,7 +1,9 @@
 // What every journal promises of its records: drained in order, coalesced, settled, back-pressure instead of loss.
 import * as assert from 'node:assert/strict'
+import { crc32 } from 'node:zlib'
 import type { Test } from 'uvu'
-import type { DrainedRecord, PendingWrite } from '../../src/journal/contract'
+import { BY_KEY, type DrainedRecord, type PendingWrite } from '../../src/journal/contract'
+import { partitionOf } from '../../src/words/partition'
 import { until } from '../helpers/until'
 import { type WithJournal, LIMITS, append, drained, elected, settleAll, write } from './with-journal'
 
@@ -46,7 +48,7 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
       assert.deepEqual(records.map(({ payload }) => Buffer.from(payload!)), payloads.map(([, , bytes]) => bytes))
     }))
 
-  test('what was drained stays as it is, whatever takes its place in the journal', () =>
+  test('what was drained stays as it is until it is settled, whatever takes its place in the journal', () =>
     withJournal(async (journal) => {
       await elected(journal)
       const texts = Array.from({ length: 8 }, (_, i) => `value ${i} `.repeat(40))
@@ -60,13 +62,36 @@ export function journalRecords(test: Test, withJournal: WithJournal): void {
       // The same keys again, while those before them are under way.
       for (const [i] of texts.entries()) append(journal, 100 + i, write(`k${i}`, 'other '.repeat(60), { codec: 4 }))
       assert.deepEqual(sent(), before)
-      settleAll(journal, batch)
-      // Once round the lane and further.
-      for (let version = 1_000; version < 3_000; version++) {
-        append(journal, version, write(`n${version % 16}`, `${version} `.repeat(200), { codec: 4 }))
+      // Batches of other partitions come and go, all but once round the lane.
+      for (let version = 1_000; version < 1_064; version++) {
+        append(journal, version, write(`n${version % 16}`, `${version} `.repeat(200), { codec: 4, partition: 1 + (version % 16) }))
         if (version % 16 === 15) settleAll(journal, drained(journal, WIDE))
       }
       assert.deepEqual(sent(), before)
+      settleAll(journal, batch)
+    }))
+
+  test('a partition that follows from namespace and key is the one of the wire format, and so is a checksum', () =>
+    withJournal(async (journal) => {
+      const keys = ['k', 'user:1:profile', 'clé', '日本語', '😀'.repeat(9), 'k'.repeat(300), ...Array.from({ length: 40 }, (_, i) => `key ${i}`)]
+      const namespaces = ['', 'a', 'shop/größe']
+      await elected(journal)
+      let version = 0
+      for (const namespace of namespaces) {
+        for (const key of keys) append(journal, ++version, write(key, 'v'.repeat(version), { namespace, partition: BY_KEY }))
+      }
+      const seen = new Set<string>()
+      for (let batch = journal.drain(WIDE); batch !== undefined; batch = journal.drain(WIDE)) {
+        for (const { namespace, key, partition, payload, crc: told } of batch.records) {
+          seen.add(`${namespace}|${key}`)
+          assert.equal(partition, partitionOf(namespace, key), `${namespace}|${key}`)
+          const whole = Buffer.concat([Buffer.from(`${namespace}|${key}`), payload!])
+          if (journal.kind === 'shared' && whole.length < 400) assert.ok(told !== undefined)
+          if (told !== undefined) assert.equal(told, crc32(whole))
+        }
+        settleAll(journal, batch)
+      }
+      assert.equal(seen.size, namespaces.length * keys.length)
     }))
 
   test('nothing is drained before it is committed, or without the leadership', () =>

@@ -1,6 +1,6 @@
 /** Parts of the far tier on a test's own server. */
 import type { FarConfig, FarKey, WriteRecord } from '../../src/l2/contract'
-import { partitionOf } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { connectionSpec } from '../../src/l2/redis'
 
 export const ORIGIN = '00000000000000a1'

@@ -1,5 +1,5 @@
 // What three hosts on a Cluster do to the same keys while slots and primaries change their places, judged by what they saw.
-import { partitionOf } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { partitionSlots } from '../../src/l2/slots'
 import type { WriteMode } from '../../src/options/schema'
 import { RedisCluster } from '../helpers/redis/cluster'

@@ -1,7 +1,7 @@
 // A cluster of which one primary stands still: what the others serve does not wait for it.
 import * as assert from 'node:assert/strict'
 import { createCache } from '../../src'
-import { partitionOf } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { partitionSlots } from '../../src/l2/slots'
 import { uniqueName, withDirectory } from '../helpers/cache'
 import { withCluster } from '../helpers/redis/cluster'

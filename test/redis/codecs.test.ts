@@ -1,6 +1,7 @@
 // Compressed values and values of users' codecs in Redis, between hosts whose settings differ.
 import * as assert from 'node:assert/strict'
-import { Names, partitionOf } from '../../src/l2/names'
+import { Names } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { Codec } from '../../src/wire/codec'
 import { poolUp } from '../helpers/pool-up'
 import { untilRead, withHosts } from '../helpers/redis-host'

@@ -1,6 +1,7 @@
 // What Redis refuses for good is kept, told, and can be written again or thrown away.
 import * as assert from 'node:assert/strict'
-import { Names, partitionOf } from '../../src/l2/names'
+import { Names } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { untilLetters, withHosts } from '../helpers/redis-host'
 import { RedisOnce } from '../helpers/redis-once'
 import { suite } from '../helpers/suite'

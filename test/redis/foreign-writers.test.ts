@@ -1,7 +1,8 @@
 // Programs that know nothing of the cache change its keys in Redis: the hosts that ask for it see that.
 import * as assert from 'node:assert/strict'
 import { createCache } from '../../src'
-import { Names, partitionOf } from '../../src/l2/names'
+import { Names } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { withHosts } from '../helpers/redis/hosts'
 import { withProxy } from '../helpers/redis/proxy'
 import { type RedisServer, withRedis } from '../helpers/redis/server'

@@ -1,6 +1,7 @@
 import * as assert from 'node:assert/strict'
 import { ForeignWriters } from '../../src/l2/foreign'
-import { Names, partitionOf } from '../../src/l2/names'
+import { Names } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { configFor } from '../helpers/l2'
 import { withRedis } from '../helpers/redis-once'
 import { suite } from '../helpers/suite'

@@ -1,6 +1,7 @@
 // partitionBy: keys of one group share a partition, and so a slot, a script call and a round trip.
 import * as assert from 'node:assert/strict'
-import { Names, partitionOf } from '../../src/l2/names'
+import { Names } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { withCluster } from '../helpers/redis/cluster'
 import { untilRead, withHosts } from '../helpers/redis-host'
 import { RedisOnce } from '../helpers/redis-once'

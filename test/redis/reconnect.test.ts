@@ -1,7 +1,7 @@
 // What a host does about the changes it may have missed while Redis was away, by `onReconnect`.
 import * as assert from 'node:assert/strict'
 import type { ReconnectPolicy } from '../../src/options/schema'
-import { partitionOf } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { flood } from '../helpers/redis/flood'
 import type { HostProcess } from '../helpers/redis/host-process'
 import { withHosts } from '../helpers/redis/hosts'

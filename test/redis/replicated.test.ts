@@ -1,7 +1,8 @@
 // durability 'replicated': a write resolves when a replica has it, and not before.
 import * as assert from 'node:assert/strict'
 import { setImmediate as turn } from 'node:timers/promises'
-import { Names, partitionOf } from '../../src/l2/names'
+import { Names } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { withHosts } from '../helpers/redis-host'
 import { RedisOnce } from '../helpers/redis-once'
 import { suite } from '../helpers/suite'

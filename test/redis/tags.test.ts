@@ -1,7 +1,8 @@
 // Tags of two hosts on one Redis: what one clears, the other no longer serves, whatever is lost on the way.
 import * as assert from 'node:assert/strict'
 import type { Cache } from '../../src'
-import { Names, partitionOf } from '../../src/l2/names'
+import { Names } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { deferred } from '../helpers/deferred'
 import { untilLetters, untilRead, withHosts } from '../helpers/redis-host'
 import { RedisOnce } from '../helpers/redis-once'

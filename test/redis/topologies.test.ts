@@ -2,7 +2,7 @@
 import * as assert from 'node:assert/strict'
 import type { CacheOptions } from '../../src'
 import type { WriteMode } from '../../src/options/schema'
-import { partitionOf } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { partitionSlots } from '../../src/l2/slots'
 import { RedisCluster } from '../helpers/redis/cluster'
 import { converged } from '../helpers/redis/converged'

@@ -1,5 +1,6 @@
 import * as assert from 'node:assert/strict'
-import { Names, partitionOf, splitSuffix, suffixOf } from '../../src/l2/names'
+import { Names, splitSuffix, suffixOf } from '../../src/l2/names'
+import { partitionOf } from '../../src/words/partition'
 import { partitionSlots, readSlotRanges, slotOfTag } from '../../src/l2/slots'
 import { seed } from '../helpers/seed'
 import { suite } from '../helpers/suite'

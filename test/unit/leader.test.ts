@@ -16,7 +16,7 @@ const PARTITION = 7
 const SEQ = 41
 
 /** Sends one record whose attempts are answered with `answers` in turn; resolves with the records as they were sent. */
-async function attempts(answers: readonly EntryResult[]): Promise<WriteRecord[]> {
+async function attempts(answers: readonly EntryResult[], onSent?: (table: ProcessL1) => void): Promise<WriteRecord[]> {
   const table = new ProcessL1({ memory: 1024 * 1024 })
   const journal = new ProcessJournal({ bytes: 1024 * 1024 })
   const sent: WriteRecord[] = []
@@ -24,6 +24,7 @@ async function attempts(answers: readonly EntryResult[]): Promise<WriteRecord[]>
     write: async (batch) => {
       const result = answers[sent.length]!
       sent.push(...batch)
+      onSent?.(table)
       return [{ partition: PARTITION, records: batch, results: [result], epoch: 1, lastSeq: SEQ, replicas: 0 }]
     },
     byNode: (records) => [[...records]], missingPermissions: async () => [], stats: () => ({}), close: async () => {},
@@ -50,9 +51,49 @@ const error = new CacheError('ERR_CACHE_L2_UNAVAILABLE', 'gone')
 const applied: EntryResult = { state: 'applied', version: 42_000 }
 
 suite('leader', (test) => {
+  test('a write that Redis got before a clear of another host, and that a read took from the journal after it, is not kept', async () => {
+    const table = new ProcessL1({ memory: 1024 * 1024 })
+    const journal = new ProcessJournal({ bytes: 1024 * 1024 })
+    const view = table.root.child('some')
+    const life = { ttlMs: 0, graceMs: 0 }
+    const show = (key: string, mark: number): void => {
+      const acquired = view.acquire(key, { leaseMs: 1_000, force: false })
+      assert.equal(acquired.state, 'granted')
+      assert.notEqual(view.publish(key, (acquired as { lease: number }).lease, 'value', life, { mark, doubt: table.doubt() }), 0)
+    }
+    const writer: FarWriter = {
+      write: async (batch) => {
+        view.advanceFleetEpoch(view.fleetEpoch() + 1)
+        for (const { key } of batch) show(key, journal.pending('some', key)!.mark)
+        return [{ partition: PARTITION, records: batch, results: batch.map(() => applied), epoch: 1, lastSeq: SEQ, replicas: 0 }]
+      },
+      byNode: (records) => [[...records]], missingPermissions: async () => [], stats: () => ({}), close: async () => {},
+    }
+    const positions = () => ({ seqs: new Float64Array(257), epochs: new Float64Array(257), servers: new Float64Array(257) })
+    const feed: Feed = { start() {}, stop: async () => {}, positions, link: 'connected', runId: '', stats: () => ({}) }
+    const applier = new Applier(table, journal, { onReconnect: 'replay', onLink: () => {} })
+    const leader = new Leader({ table, journal, writer, feed, applier }, { batchRecords: 10, batchBytes: 1_000, batchDelayMs: 0, writeTimeoutMs: 1_000, replicas: 0 })
+    await elected(journal)
+    leader.start()
+    try {
+      const mark = append(journal, 1, write('k', 'value', { namespace: 'some', partition: PARTITION }))
+      await until('the record is settled', () => journal.isSettled(mark))
+      await until('nothing is served', () => view.entry('k') === undefined)
+    } finally {
+      await leader.stop()
+      journal.close()
+      table.close()
+    }
+  })
+
   test('what may have been executed is sent again below what Redis has had since', async () => {
     const sent = await attempts([{ state: 'unsent', error }, { state: 'unknown', error }, { state: 'unknown', error }, applied])
     assert.deepEqual(sent.map(({ resendFloor }) => resendFloor), [undefined, undefined, SEQ + 1, SEQ + 1])
+  })
+
+  test('what the host has cleared since it was sent is not sent again', async () => {
+    const sent = await attempts([{ state: 'unknown', error }, applied], (table) => table.root.clear())
+    assert.equal(sent.length, 1)
   })
 
   test('what was certainly not executed is sent as if for the first time, so no loaded value takes its place', async () => {

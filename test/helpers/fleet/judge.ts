@@ -6,7 +6,8 @@
  */
 import { decode } from '../../../src/wire/codec'
 import { payloadOf, readHeader } from '../../../src/l2/envelope'
-import { Names, partitionOf, suffixOf } from '../../../src/l2/names'
+import { Names, suffixOf } from '../../../src/l2/names'
+import { partitionOf } from '../../../src/words/partition'
 import { type Operation, type Verdict, Violations } from '../redis/history'
 import { checkLinearizable, checkNothingLost } from '../redis/register-checker'
 import { HOSTS, KEYS, type Origin, originOf } from './keys'

@@ -1,6 +1,6 @@
 /** Takes invalidation messages away from one host while another writes, and measures how long the old values are served. */
 import { decodeMessage } from '../../../src/l2/message'
-import { partitionOf } from '../../../src/l2/names'
+import { partitionOf } from '../../../src/words/partition'
 import { until } from '../until'
 import { flood } from './flood'
 import type { Write } from './host-worker'
