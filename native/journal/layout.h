@@ -36,12 +36,12 @@ struct Mark {
 //  24  u64 soft at      32  u64 hard at     40  u64 expected   48  u64 source version
 //  56  u64 key hash     64  u64 host version                   72  u64 op number
 //  80  u64 result version                   88  u32 ns epoch   92  u32 result
-//  96  u32 check        100 unused          104 namespace, key, value
+//  96  u32 check        100 u32 head check   104 namespace, key, value
 //
 // A codec with kCodecInFile says that the value lies in a file of its own, which the record's value names. Wishes:
 // kWishReplica, its owner waits until a replica has it.
-// Bytes 8 to 63 and the body never change once the record is published; `check` is a hash of them and the mark. A filler has only
-// bytes and state, and takes what is left before the ring's end.
+// Bytes 8 to 63 and the body never change once the record is published; `check` is a hash of them and the mark, the head
+// check one without the body. A filler has only bytes and state, and takes what is left before the ring's end.
 enum class RecordState : uint32_t {
   kNone = 0,
   kPrepared = 1,    // written; the table may or may not have it
