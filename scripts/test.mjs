@@ -15,6 +15,7 @@ import { verdict } from './test-verdict.mjs'
 // One process per core of a small machine; the tests themselves start processes and threads.
 const AT_ONCE = 2
 const TAIL_LINES = 60
+const WHY_LINES = 6
 
 runScript(async () => {
   const { filters, wantsNode, wantsNative, scale } = testOptions(process.argv.slice(2), process.env)
@@ -80,7 +81,12 @@ function report(results, ms) {
   const failures = results.filter((result) => result.failed)
   for (const { name, problem, output = '' } of failures) {
     say(`\n${red('✗')} ${bold(name)}: ${problem}`)
-    for (const line of output.trimEnd().split('\n').slice(-TAIL_LINES)) say(`    ${line}`)
+    const lines = output.trimEnd().split('\n')
+    // A native program goes on after a failure, and says why on the lines before `not ok`.
+    for (const [at, line] of lines.slice(0, -TAIL_LINES).entries()) {
+      if (line.startsWith('not ok ')) for (const why of lines.slice(Math.max(0, at - WHY_LINES), at + 1)) say(`    ${why}`)
+    }
+    for (const line of lines.slice(-TAIL_LINES)) say(`    ${line}`)
   }
   const slowest = results.filter((result) => result.ms > 1_000).sort((a, b) => b.ms - a.ms).slice(0, 8)
   if (slowest.length) {
