@@ -254,6 +254,8 @@ export interface Journal {
   settled(mark: Mark, deadlineMs: number): Promise<Settled | undefined>
   /** What became of a record of any process, where that is still known. Undefined before it is settled. */
   answerOf(mark: Mark): Settled | undefined
+  /** Tells whether everything this isolate has prepared until now is settled. */
+  ownSettling(): () => boolean
   /** Waits until everything this isolate has prepared so far is settled; false when the deadline passed first. */
   ownSettled(deadlineMs: number): Promise<boolean>
   /** After `prepare` gave 0: whether that record found room before the deadline. Others may take it again. */

@@ -131,9 +131,13 @@ export class ProcessJournal implements Journal {
     return this.isSettled(mark) ? this.#answers.get(mark) ?? { result: 'unknown', version: 0 } : undefined
   }
 
-  ownSettled(deadlineMs: number): Promise<boolean> {
+  ownSettling(): () => boolean {
     const mark = this.#lastMark
-    return this.#waiters.until(() => this.#isClosed || mark < this.#settledMark, deadlineMs)
+    return () => this.#isClosed || mark < this.#settledMark
+  }
+
+  ownSettled(deadlineMs: number): Promise<boolean> {
+    return this.#waiters.until(this.ownSettling(), deadlineMs)
   }
 
   roomy(deadlineMs: number): Promise<boolean> {

@@ -182,14 +182,18 @@ export class SharedJournal implements Journal {
     return settledOf(this.#box[OUT]!, this.#box[OUT + 1]!)
   }
 
-  ownSettled(deadlineMs: number): Promise<boolean> {
+  ownSettling(): () => boolean {
     const mark = this.#lastMark
-    return this.#waiters.until(() => {
+    return () => {
       if (this.#isClosed || mark === 0) return true
       // Announced first, as above.
       this.#native.announce()
       return this.#native.isPassed(mark)
-    }, deadlineMs)
+    }
+  }
+
+  ownSettled(deadlineMs: number): Promise<boolean> {
+    return this.#waiters.until(this.ownSettling(), deadlineMs)
   }
 
   roomy(deadlineMs: number): Promise<boolean> {

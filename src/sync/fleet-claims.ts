@@ -16,6 +16,8 @@ interface Held {
 const MAX_OWED = 1_000
 const FIRST_AGAIN_MS = 100
 const MAX_AGAIN_MS = 5_000
+/** A leader whose connection comes back so much later than its processes' holds up the other hosts no longer. */
+const MAX_BEHIND_MS = 3_000
 
 export class Claimer implements FleetClaims {
   readonly #journal: Journal
@@ -47,18 +49,25 @@ export class Claimer implements FleetClaims {
     const held = this.#heldByLease.get(lease)
     if (held === undefined) return
     this.#heldByLease.delete(lease)
-    // The value first: whoever hears of the end looks for it.
-    void this.#journal.ownSettled(performance.now() + this.#waitMs).then(() => this.#giveBack(held))
+    void this.#giveBack(held)
   }
 
-  /** Until Redis has answered, or the claim has ended. */
+  /** The value first: whoever hears of the end looks for it. Until Redis has answered, or the claim has ended. */
   async #giveBack({ key, owner, endMs }: Held): Promise<void> {
+    const isSettled = this.#journal.ownSettling()
     const release = (): Promise<boolean> => this.#reader.release(key, owner, performance.now() + this.#waitMs)
-    if ((await release()) || this.#owed === MAX_OWED) return
+    const isSent = await this.#journal.ownSettled(performance.now() + this.#waitMs)
+    if ((isSent || this.#owed === MAX_OWED) && (await release())) return
+    if (this.#owed === MAX_OWED) return
     this.#owed++
-    for (let againMs = FIRST_AGAIN_MS; performance.now() + againMs < endMs; againMs = Math.min(2 * againMs, MAX_AGAIN_MS)) {
+    let answeredMs = Number.POSITIVE_INFINITY
+    for (let againMs = FIRST_AGAIN_MS; performance.now() + againMs < endMs;) {
       await pause(againMs, undefined, { ref: false })
-      if (await release()) break
+      const isAnswered = isSettled() || (await this.#reader.read(key, performance.now() + this.#waitMs)).state !== 'failed'
+      answeredMs = isAnswered ? Math.min(answeredMs, performance.now()) : Number.POSITIVE_INFINITY
+      const isDue = isSettled() || performance.now() - answeredMs >= MAX_BEHIND_MS
+      if (isDue && (await release())) break
+      againMs = isAnswered && !isDue ? FIRST_AGAIN_MS : Math.min(2 * againMs, MAX_AGAIN_MS)
     }
     this.#owed--
   }
