@@ -126,8 +126,8 @@ export class Delivery {
           results[record.index] = SUPERSEDED
           return false
         }
-      } else if (!batch.isResend && record.op !== CLEAR && record.nsEpoch !== epochs.of(record.namespace)) {
-        // The namespace was cleared on this host after the write.
+      } else if (record.op !== CLEAR && record.nsEpoch !== epochs.of(record.namespace)) {
+        // The namespace was cleared on this host after the write. What a former leader sent would go under the epoch that the clear brings.
         this.counters.dropped++
         results[record.index] = SUPERSEDED
         return false
@@ -179,7 +179,7 @@ export class Delivery {
         this.counters.resent += left.length
         await pause(backoff.next())
       }
-      todo = areClears || batch.isResend ? left : this.#notCleared(left, way)
+      todo = areClears ? left : this.#notCleared(left, way)
     }
     this.#denials.over(isDenied, todo.length === 0)
   }
