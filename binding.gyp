@@ -5,12 +5,12 @@
     'sanitize%': 'none',
     'core_sources': [
       'native/shm/geometry.cc', 'native/shm/host_identity.cc', 'native/shm/liveness.cc', 'native/shm/region.cc', 'native/shm/private_file.cc',
-      'native/shm/private_file_create.cc', 'native/shm/process_watch.cc', 'native/shm/own_files.cc',
+      'native/shm/private_file_adopt.cc', 'native/shm/private_file_create.cc', 'native/shm/process_watch.cc', 'native/shm/own_files.cc',
       'native/table/admission.cc', 'native/table/audit.cc', 'native/table/bucket.cc', 'native/table/copies.cc', 'native/table/fleet.cc', 'native/table/ghost.cc', 'native/table/lease.cc',
       'native/table/namespaces.cc', 'native/table/quotas.cc', 'native/table/reclaim.cc', 'native/table/runs.cc', 'native/table/space.cc', 'native/table/tags.cc',
       'native/table/threads.cc', 'native/table/walk.cc', 'native/table/write.cc', 'native/service/service.cc',
       'native/service/used_pages.cc',
-      'native/journal/breaker.cc', 'native/journal/candidate.cc', 'native/journal/index.cc', 'native/journal/journal.cc',
+      'native/journal/adopt.cc', 'native/journal/breaker.cc', 'native/journal/candidate.cc', 'native/journal/index.cc', 'native/journal/journal.cc',
       'native/journal/lane.cc', 'native/journal/leader.cc', 'native/journal/leader_choice.cc', 'native/journal/letters.cc', 'native/journal/pending.cc',
       'native/journal/waker.cc',
     ],
@@ -21,7 +21,7 @@
       'test/native/space_test.cc', 'test/native/service_test.cc', 'test/native/fuzz_test.cc',
       'test/native/model_test.cc', 'test/native/stress_test.cc',
       'test/native/journal_fixture.cc', 'test/native/journal_world.cc', 'test/native/journal_lane_test.cc',
-      'test/native/journal_leader_test.cc', 'test/native/journal_choice_test.cc', 'test/native/journal_host_test.cc', 'test/native/journal_fuzz_test.cc',
+      'test/native/journal_leader_test.cc', 'test/native/journal_adopt_test.cc', 'test/native/journal_choice_test.cc', 'test/native/journal_host_test.cc', 'test/native/journal_fuzz_test.cc',
       'test/native/journal_model_test.cc', 'test/native/journal_stress_test.cc',
     ],
     'kill_harness_sources': [

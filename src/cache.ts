@@ -183,8 +183,9 @@ export class Cache<Map = Untyped> extends Namespace<Map> {
 
   /**
    * Leaves the table to the others. Loads that run still answer their callers; every later call
-   * is refused with ERR_CACHE_CLOSED. `unlink` also removes the region's file, so that whoever
-   * opens the name next begins empty. Closing twice is harmless.
+   * is refused with ERR_CACHE_CLOSED. `unlink` also removes the region's name, so that whoever
+   * opens it next begins empty; those that use the region keep it, as another host would. What is
+   * on its way to Redis goes on. Closing twice is harmless.
    */
   async close(options?: { unlink?: boolean }): Promise<void> {
     if (this.#isClosed) return

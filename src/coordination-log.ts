@@ -31,6 +31,8 @@ export class CoordinationLog {
         return this.info(event, 'writes that were left on the disk have been brought to Redis')
       case 'unreplayed':
         return this.warn(event, 'writes that were left on the disk could not be brought to Redis; it is tried again', 'error')
+      case 'adopted':
+        return this.info(event, 'writes that were left in the journal of a region that is gone are brought to Redis')
       case 'link':
         if (event.state === 'lost') return this.warn(event, 'Redis is away')
         // Each attempt of a link that stays away would say so.

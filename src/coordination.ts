@@ -2,8 +2,10 @@
  * The leader's side of a host: campaigns for the lead, and leads while it has it. Runs in a worker thread
  * of one process, in a daemon, or where the connection cannot be sent to a thread in the isolate itself.
  */
+import { AbandonedJournals } from './abandoned-journals'
 import type { Journal } from './journal/contract'
 import { filesLeft, removeFile, removeFinished } from './journal/disk-files'
+import type { SharedJournalOptions } from './journal/shared-journal'
 import type { L1Table } from './l1/table'
 import { CONTROL_PARTITION, type FarConfig, type LinkState } from './l2/contract'
 import { CatchUp } from './l2/catch-up'
@@ -30,6 +32,8 @@ export interface CoordinationSettings {
   onReconnect: 'replay' | 'revalidate' | 'flush' | 'keep'
   /** Of the append-only files. */
   diskDirectory: string
+  /** What the host's journals have in common; absent: those of former lives are left alone. */
+  journals?: SharedJournalOptions
   foreignWriters: boolean
 }
 
@@ -44,6 +48,8 @@ export type CoordinationEvent =
   /** Writes that a former life of the host had left on the disk. */
   | ({ event: 'replayed' } & Replayed)
   | { event: 'unreplayed'; message: string }
+  /** The journal of a former life of the cache is brought to Redis. */
+  | { event: 'adopted'; pendingBytes: number }
   | { event: 'link'; state: LinkState; error?: { code: string; message: string } }
 
 export class Coordination {
@@ -62,6 +68,7 @@ export class Coordination {
   #replayAgain: NodeJS.Timeout | undefined
   readonly #replayPause = new Backoff(1_000, 60_000)
   #tidying: NodeJS.Timeout | undefined
+  #abandoned: AbandonedJournals | undefined
 
   constructor(table: L1Table, journal: Journal, settings: CoordinationSettings, tell: (event: CoordinationEvent) => void) {
     this.#table = table
@@ -86,6 +93,7 @@ export class Coordination {
     clearTimeout(this.#replayAgain)
     this.#foreign?.stop()
     this.#touched?.stop()
+    await this.#abandoned?.close()
     await this.#leader?.stop()
     this.#journal.resign()
     await this.#writer?.close()
@@ -130,6 +138,18 @@ export class Coordination {
     this.#leader.start()
     this.#tidying = setInterval(() => this.#tidy(), TIDY_MS).unref()
     this.#tidy()
+    const { journals, ...settings } = this.#settings
+    if (journals === undefined || journal.kind !== 'shared') return
+    this.#abandoned = new AbandonedJournals(
+      journals,
+      (ofLife, left) => new Coordination(ofLife, left, { ...settings, foreignWriters: false }, (event) => this.#hearOfLeft(event)),
+      (pendingBytes) => this.#tell({ event: 'adopted', pendingBytes }),
+    )
+  }
+
+  /** Who leads, and how the link is, is told of the host's own journal. */
+  #hearOfLeft(event: CoordinationEvent): void {
+    if (event.event !== 'lead' && event.event !== 'link') this.#tell(event)
   }
 
   #tidy(): void {

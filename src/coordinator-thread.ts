@@ -10,7 +10,7 @@ import { Backoff } from './sync/backoff'
 
 /** What the thread is started with. */
 export interface CoordinatorData {
-  table: ReturnType<typeof tableOptionsOf>
+  table: ReturnType<typeof tableOptionsOf> & { regionId?: string }
   journal: SharedJournalOptions
   settings: CoordinationSettings
   /** Where copies lie that its changes may make outdated. */

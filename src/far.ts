@@ -59,7 +59,7 @@ export class Far {
     this.#log = new CoordinationLog(options.logger, { cache: options.name })
     this.#host = hostOf(config.connection)
     this.settings = { softTimeoutMs: l2.softTimeoutMs, hardTimeoutMs: l2.hardTimeoutMs, ttlMs: l2.ttlMs, partitionOf }
-    this.journal = openJournal(table.kind, journalOptionsOf(options))
+    this.journal = openJournal(table.kind, journalOptionsOf(options, table))
     this.#reader = new GuardedReader(new Reader(config), this.journal, (error) => this.#log.warn(told(error), 'Redis did not answer a read'))
     this.tier = new FarTier(table, this.journal, this.#reader, this.settings, copies)
     this.#disk = new DiskLog({
@@ -115,7 +115,9 @@ export class Far {
       this.#coordination.start()
       return
     }
-    const data: CoordinatorData = { table: tableOptionsOf(this.#options), journal: journalOptionsOf(this.#options), settings, copies: copiesPlaceOf(this.#options) }
+    // By its id: the name may lead to another region by the time the thread is started anew.
+    const regionId = table.regionId === undefined ? {} : { regionId: table.regionId }
+    const data: CoordinatorData = { table: { ...tableOptionsOf(this.#options), ...regionId }, journal: journalOptionsOf(this.#options, table), settings, copies: copiesPlaceOf(this.#options) }
     const claim = (): void => {
       if (!this.journal.claimCoordinator()) return
       clearInterval(this.#claiming)
@@ -146,6 +148,7 @@ export function coordinationSettingsOf(options: ParsedOptions, far: FarConfig, r
     onReconnect,
     foreignWriters: l2.foreignWriters,
     diskDirectory: diskDirectoryFor(options),
+    journals: journalOptionsOf(options, {}),
     leader: {
       batchRecords: l2.batchRecords, batchBytes: l2.batchBytes, batchDelayMs: l2.batchDelayMs,
       writeTimeoutMs: WRITE_TIMEOUT_MS, replicas,
@@ -161,8 +164,11 @@ const CLAIM_AGAIN_MS = 1_000
 const LOOK_AGAIN_MS = 5
 
 /** What finds and shapes the journal; plain data. */
-export function journalOptionsOf({ name, dir, memory, l2 }: ParsedOptions): SharedJournalOptions {
-  return { name, bytes: l2.journalBytes ?? defaultJournalBytes(memory), maxValueBytes: l2.maxValueBytes, ...(dir === undefined ? {} : { dir }) }
+export function journalOptionsOf({ name, dir, memory, l2 }: ParsedOptions, { regionId }: Pick<L1Table, 'regionId'>): SharedJournalOptions {
+  return {
+    name, bytes: l2.journalBytes ?? defaultJournalBytes(memory), maxValueBytes: l2.maxValueBytes,
+    ...(dir === undefined ? {} : { dir }), ...(regionId === undefined ? {} : { regionId }),
+  }
 }
 
 function diskDirectoryFor({ name, dir, l2 }: ParsedOptions): string {

@@ -23,7 +23,8 @@
   X(journal_versioned) X(journal_committed) X(append_claimed) X(leader_locked)            \
   X(leader_elected) X(record_given_up) X(batch_chosen) X(record_superseded)               \
   X(orphan_versioned) X(op_number_taken) X(op_number_written) X(letters_dropped)          \
-  X(letter_written) X(result_written) X(record_settled) X(acked_stored) X(settle_claimed)
+  X(letter_written) X(result_written) X(record_settled) X(acked_stored) X(settle_claimed) \
+  X(adoption_judged) X(adoption_made)
 
 namespace strata {
 

@@ -1,6 +1,7 @@
 // Module entry: limits, layout, and `open`. Cold calls use node-addon-api; hot ones are in view_*.cc.
 #include <napi.h>
 
+#include <cstdlib>
 #include <limits>
 
 #include "binding/journal_calls.h"
@@ -357,9 +358,12 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
   options.has_disk = in.Get("hasDisk").ToBoolean();
   RegionError error;
   std::string warnings;
-  auto shared = SharedRegion::Open(in.Get("dir").As<Napi::String>().Utf8Value(),
-                                   in.Get("name").As<Napi::String>().Utf8Value(), options, &error, &warnings);
+  const std::string wanted = in.Get("regionId").As<Napi::String>().Utf8Value();
+  auto shared = wanted.empty() ? SharedRegion::Open(in.Get("dir").As<Napi::String>().Utf8Value(),
+                                                    in.Get("name").As<Napi::String>().Utf8Value(), options, &error, &warnings)
+                               : SharedRegion::Find(std::strtoull(wanted.c_str(), nullptr, 16));
   if (shared == nullptr) {
+    if (!wanted.empty()) error = {Status::kRegionForeign, 0, "no isolate of this process has the region " + wanted + " open"};
     Throw(env, error.status, error.system_errno, error.detail);
     return env.Undefined();
   }

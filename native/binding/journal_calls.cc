@@ -1,9 +1,11 @@
 #include "binding/journal_calls.h"
 
 #include <cinttypes>
+#include <cstdlib>
 #include <cstring>
 
 #include "binding/journal_handle.h"
+#include "binding/shared_region.h"
 #include "journal/letters.h"
 
 namespace strata {
@@ -242,6 +244,17 @@ Napi::Value Close(Call info) {
   return info.Env().Undefined();
 }
 
+// '' is none. Of a region that this process does not have open, nothing was cleared so far.
+JournalHome HomeOf(const std::string& region_id) {
+  JournalHome home;
+  home.region_id = std::strtoull(region_id.c_str(), nullptr, 16);
+  if (auto region = SharedRegion::Find(home.region_id)) {
+    home.clears_of = [region](std::string_view ns) { return region->table().ClearsOf(ns); };
+    home.on_first = [region] { region->table().Flush(); };
+  }
+  return home;
+}
+
 }  // namespace
 
 Napi::Value OpenJournal(Call info) {
@@ -254,8 +267,11 @@ Napi::Value OpenJournal(Call info) {
   options.letter_bytes = static_cast<uint64_t>(number("letterBytes"));
   RegionError failure;
   std::string warnings;
+  JournalHome home = HomeOf(in.Get("regionId").As<Napi::String>().Utf8Value());
+  home.only_adopts = in.Get("onlyAdopts").ToBoolean();
   auto shared = SharedJournal::Open(in.Get("dir").As<Napi::String>().Utf8Value(), in.Get("name").As<Napi::String>().Utf8Value(), options,
-                                    &failure, &warnings);
+                                    &failure, &warnings, home);
+  if (shared == nullptr && failure.status == Status::kMiss) return env.Undefined();
   if (shared == nullptr) {
     Napi::Error error = Napi::Error::New(env, failure.detail);
     error.Set("code", std::string("ERR_CACHE_") + StatusName(failure.status));

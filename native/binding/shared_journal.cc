@@ -23,13 +23,17 @@ std::map<FileId, std::weak_ptr<SharedJournal>>& Registry() {
 }  // namespace
 
 std::shared_ptr<SharedJournal> SharedJournal::Open(const std::string& dir, const std::string& name, const JournalOptions& options,
-                                                   RegionError* error, std::string* warnings) {
+                                                   RegionError* error, std::string* warnings, const JournalHome& home) {
   std::lock_guard<std::mutex> hold(RegistryMutex());
-  std::unique_ptr<Journal> journal(Journal::Open(dir, name, options, error, warnings));
+  for (const auto& [file, entry] : Registry()) {
+    auto present = entry.lock();
+    if (present != nullptr && home.region_id != 0 && present->region_id_ == home.region_id && present->name_ == name) return present;
+  }
+  std::unique_ptr<Journal> journal(Journal::Open(dir, name, options, error, warnings, home));
   if (journal == nullptr) return nullptr;
   auto& entry = Registry()[{journal->file().device(), journal->file().inode()}];
   if (auto present = entry.lock()) return present;
-  std::shared_ptr<SharedJournal> fresh(new SharedJournal(journal.release()));
+  std::shared_ptr<SharedJournal> fresh(new SharedJournal(journal.release(), name, home.region_id));
   entry = fresh;
   return fresh;
 }

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "journal/waker.h"
 
@@ -11,9 +12,10 @@ namespace strata {
 
 class SharedJournal {
  public:
-  // The process's instance for the journal of that name; opens, attaches or creates. nullptr with `error` filled.
+  // The process's instance for the journal of that name and region, also where its name is gone; opens, attaches or creates.
+  // nullptr with `error` filled.
   static std::shared_ptr<SharedJournal> Open(const std::string& dir, const std::string& name, const JournalOptions& options,
-                                             RegionError* error, std::string* warnings);
+                                             RegionError* error, std::string* warnings, const JournalHome& home);
   Journal& journal() { return *journal_; }
   SettleWaker& waker() { return waker_; }
   // One isolate of the process at a time has the claim to start its coordinator. True if it is `claimant`'s now.
@@ -24,7 +26,11 @@ class SharedJournal {
   void Release(const void* claimant) { claim_.compare_exchange_strong(claimant, nullptr); }
 
  private:
-  explicit SharedJournal(Journal* journal) : journal_(journal), waker_(*journal) {}
+  SharedJournal(Journal* journal, std::string name, uint64_t region_id)
+      : name_(std::move(name)), region_id_(region_id), journal_(journal), waker_(*journal) {}
+
+  const std::string name_;
+  const uint64_t region_id_;
 
   std::atomic<const void*> claim_{nullptr};
   std::unique_ptr<Journal> journal_;

@@ -22,6 +22,15 @@ std::map<FileId, std::weak_ptr<SharedRegion>>& Registry() {
 
 }  // namespace
 
+std::shared_ptr<SharedRegion> SharedRegion::Find(uint64_t region_id) {
+  std::lock_guard<std::mutex> hold(RegistryMutex());
+  for (const auto& [file, entry] : Registry()) {
+    auto present = entry.lock();
+    if (present != nullptr && present->id() == region_id) return present;
+  }
+  return nullptr;
+}
+
 std::shared_ptr<SharedRegion> SharedRegion::Open(const std::string& dir, const std::string& name,
                                                  const RegionOptions& options, RegionError* error,
                                                  std::string* warnings) {

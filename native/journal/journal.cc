@@ -7,6 +7,7 @@
 #include <cstring>
 #include <memory>
 
+#include "journal/adopt.h"
 #include "shm/clock.h"
 #include "shm/host_identity.h"
 
@@ -67,7 +68,9 @@ bool Fill(int fd, const std::string& dir, const JournalOptions& options, RegionE
   return WriteStart(fd, dir, geometry.filters_at, [&](void* at) { Initialise(at, geometry, secrets); }, error);
 }
 
-Status Examine(int fd, uint64_t size, JournalGeometry* geometry, std::string* why) {
+}  // namespace
+
+Status ExamineJournal(int fd, uint64_t size, JournalGeometry* geometry, std::string* why) {
   auto h = std::make_unique<JournalHeader>();
   if (size < sizeof(JournalHeader) || !ReadStart(fd, static_cast<void*>(h.get()), sizeof(JournalHeader))) {
     *why = "shorter than a header";
@@ -93,8 +96,6 @@ Status Examine(int fd, uint64_t size, JournalGeometry* geometry, std::string* wh
   return Status::kOk;
 }
 
-}  // namespace
-
 Status ComputeJournalGeometry(const JournalOptions& options, JournalGeometry* out) {
   std::memset(static_cast<void*>(out), 0, sizeof(*out));
   if (options.lanes == 0 || options.ring_bytes / options.lanes < kMinLaneBytes) return Status::kBadOptions;
@@ -118,20 +119,38 @@ bool IsConsistent(const JournalGeometry& g) {
 }
 
 Journal* Journal::Open(const std::string& dir, const std::string& name, const JournalOptions& options,
-                       RegionError* error, std::string* warnings) {
-  char suffix[32];
+                       RegionError* error, std::string* warnings, const JournalHome& home) {
+  char suffix[32], region[24] = "";
   snprintf(suffix, sizeof(suffix), ".journal.%08" PRIx32, static_cast<uint32_t>(JournalFingerprint()));
+  if (home.region_id != 0) snprintf(region, sizeof(region), ".%016" PRIx64, home.region_id);
   std::unique_ptr<Journal> journal(new Journal());
   FileKind kind{
-      "journal", name + suffix,
-      [&](int fd, uint64_t size, std::string* why) { return Examine(fd, size, &journal->geometry_, why); },
-      [&](int fd, const std::string& in, RegionError* e) { return Fill(fd, in, options, e); },
+      "journal", name + suffix + region,
+      [&](int fd, uint64_t size, std::string* why) { return ExamineJournal(fd, size, &journal->geometry_, why); },
+      [&](int fd, const std::string& in, RegionError* e) {
+        home.on_first();
+        return Fill(fd, in, options, e);
+      },
+      kLockAttached,
+      home.region_id == 0 ? "" : name + suffix,
+      [&](void* at) {
+        home.on_first();
+        AdoptJournal(*Over(static_cast<uint8_t*>(at), journal->geometry_), home);
+      },
   };
+  if (home.only_adopts) kind.fill = nullptr;
   if (!journal->file_.Open(dir, kind, error, warnings)) return nullptr;
   journal->base_ = journal->file_.base();
   // SYNC(journal-ready): acquire. Pairs with the creator's store of the magic.
   journal->header().magic.load(kAcquire);
   return journal.release();
+}
+
+std::unique_ptr<Journal> Journal::Over(uint8_t* base, const JournalGeometry& geometry) {
+  std::unique_ptr<Journal> journal(new Journal());
+  journal->base_ = base;
+  journal->geometry_ = geometry;
+  return journal;
 }
 
 void Journal::CopyHeader(uint32_t lane, uint64_t position, RecordHead* to) const {

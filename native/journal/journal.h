@@ -4,6 +4,8 @@
 // them (leader.h). The protocol is in docs/journal.md.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -23,6 +25,21 @@ struct JournalOptions {
 Status ComputeJournalGeometry(const JournalOptions& options, JournalGeometry* out);
 bool IsConsistent(const JournalGeometry& geometry);
 
+// The region whose table a journal goes with: entries name records by their marks, and records tell the table's clears. So the
+// name of the journal has the region's id.
+struct JournalHome {
+  uint64_t region_id = 0;  // 0: the name is without
+  // How often the table has cleared the namespace or one above.
+  std::function<uint32_t(std::string_view ns)> clears_of = [](std::string_view) { return 0u; };
+  // The region had no journal so far, or lost it: before there is one, since entries may name records of another.
+  std::function<void()> on_first = [] {};
+  // Open gives nullptr and kMiss rather than to make a journal.
+  bool only_adopts = false;
+};
+
+// Reads the header; kOk if it is that of a journal of this layout, boot and time namespace.
+Status ExamineJournal(int fd, uint64_t size, JournalGeometry* geometry, std::string* why);
+
 // A private copy of a record's header: what was checked in it cannot change any more.
 class RecordHead {
  public:
@@ -40,9 +57,12 @@ struct RecordChecks {
 
 class Journal {
  public:
-  // Attaches to `<name>.journal` in `dir` or creates it. nullptr with `error` filled.
+  // Attaches to the journal of `home` in `dir`, adopts one that nobody is attached to any more, or creates it. nullptr with
+  // `error` filled.
   static Journal* Open(const std::string& dir, const std::string& name, const JournalOptions& options,
-                       RegionError* error, std::string* warnings);
+                       RegionError* error, std::string* warnings, const JournalHome& home = {});
+  // Over a mapping of the caller's.
+  static std::unique_ptr<Journal> Over(uint8_t* base, const JournalGeometry& geometry);
 
   PrivateFile& file() { return file_; }
   JournalHeader& header() const { return *reinterpret_cast<JournalHeader*>(base_); }

@@ -13,7 +13,7 @@
 
 namespace strata {
 
-inline constexpr uint32_t kJournalVersion = 6;
+inline constexpr uint32_t kJournalVersion = 7;
 inline constexpr uint64_t kJournalMagic = 0x31304c4e524a5453u;  // "STJRNL01"
 inline constexpr uint32_t kPartitions = 257;
 inline constexpr uint32_t kMaxLanes = 4096;
@@ -85,6 +85,8 @@ struct JournalRecord {
 static_assert(sizeof(JournalRecord) == 104 && offsetof(JournalRecord, key_hash) == 56 &&
               offsetof(JournalRecord, host_version) == 64 && offsetof(JournalRecord, check) == 96);
 inline constexpr uint8_t kCodecInFile = 0x80;
+// Of a write that a clear of another life of the cache has ended; no table has it.
+inline constexpr uint32_t kNoEpoch = ~0u;
 inline constexpr uint8_t kWishReplica = 1;
 inline constexpr size_t kCheckedFrom = offsetof(JournalRecord, op), kCheckedTo = offsetof(JournalRecord, host_version);
 
@@ -142,7 +144,7 @@ struct alignas(kPage) JournalHeader {
   Atomic<uint32_t> lanes_used;  // lanes from here on were never claimed
   Atomic<uint32_t> leader_thread;
   alignas(kLine) Atomic<uint32_t> link;
-  uint32_t unused;
+  Atomic<uint32_t> adoption;       // AdoptionStep
   Atomic<uint64_t> last_heard_ms;  // monotonic
   Atomic<int64_t> clock_offset_ms;
   Atomic<uint64_t> breaker;        // see breaker.h
@@ -166,7 +168,7 @@ constexpr uint64_t JournalFingerprint() {
        {sizeof(H), offsetof(H, geometry), offsetof(H, host_id), offsetof(H, hash_seed), offsetof(H, boot_id_hash),
         offsetof(H, time_namespace), offsetof(H, append_wake), offsetof(H, leader_sleeps), offsetof(H, settle_wake),
         offsetof(H, settle_waiters), offsetof(H, term), offsetof(H, leader_pid), offsetof(H, lanes_used), offsetof(H, leader_thread),
-        offsetof(H, link),
+        offsetof(H, link), offsetof(H, adoption),
         offsetof(H, last_heard_ms), offsetof(H, clock_offset_ms), offsetof(H, breaker), offsetof(H, letters_head),
         offsetof(H, letters_tail), offsetof(H, counters), offsetof(H, next_op), offsetof(H, known_seq), offsetof(H, known_epoch),
         offsetof(H, known_server),
@@ -189,6 +191,7 @@ static_assert(static_cast<uint32_t>(JournalFingerprint()) == kJournalLayout, "kJ
 // File locks lie far behind the content.
 inline constexpr uint64_t kLockLeader = uint64_t{1} << 40;
 inline constexpr uint64_t kLockProbe = kLockLeader + 1;
+inline constexpr uint64_t kLockAttached = kLockLeader + 2;  // shared by all who map the file
 inline constexpr uint64_t kLockCandidates = kLockLeader + 16;
 inline constexpr uint64_t kLockLanes = kLockLeader + 64;
 inline constexpr uint32_t kCandidates = 3;

@@ -355,7 +355,7 @@ constexpr uint64_t FingerprintStep(uint64_t hash, uint64_t value) {
 
 // The journal is a file of its own, but entries name its records by their marks: builds whose journals differ must not
 // meet in a region either. journal/layout.h holds this to its fingerprint.
-inline constexpr uint32_t kJournalLayout = 0xbe0b9733;
+inline constexpr uint32_t kJournalLayout = 0xee8cdd73;
 
 constexpr uint64_t LayoutFingerprint() {
   uint64_t hash = kLayoutVersion;

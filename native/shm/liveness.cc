@@ -21,6 +21,20 @@ flock LockOf(short type, uint64_t byte, uint64_t bytes = 1) {
 
 }  // namespace
 
+bool LockByte(int fd, short type, uint64_t byte) {
+  flock lock = LockOf(type, byte);
+  int result;
+  do {
+    result = fcntl(fd, F_OFD_SETLK, &lock);
+  } while (result != 0 && errno == EINTR);
+  return result == 0;
+}
+
+bool IsLockedAlone(int fd, uint64_t byte) {
+  flock lock = LockOf(F_WRLCK, byte);
+  return fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_WRLCK;
+}
+
 LockHandle::~LockHandle() { Close(); }
 
 bool LockHandle::Open(int fd) {
@@ -36,14 +50,7 @@ void LockHandle::Close() {
   fd_ = -1;
 }
 
-bool LockHandle::TryLock(uint64_t byte) {
-  flock lock = LockOf(F_WRLCK, byte);
-  int result;
-  do {
-    result = fcntl(fd_, F_OFD_SETLK, &lock);
-  } while (result != 0 && errno == EINTR);
-  return result == 0;
-}
+bool LockHandle::TryLock(uint64_t byte) { return LockByte(fd_, F_WRLCK, byte); }
 
 void LockHandle::Unlock(uint64_t byte) {
   flock lock = LockOf(F_UNLCK, byte);

@@ -8,6 +8,13 @@
 
 namespace strata {
 
+// Takes a lock of the description behind `fd` itself, until that is closed: F_RDLCK shared with others, F_WRLCK alone. Never
+// waits.
+bool LockByte(int fd, short type, uint64_t byte);
+
+// True if a description of its own, of any process, has the lock alone.
+bool IsLockedAlone(int fd, uint64_t byte);
+
 // An open file description on the region's file, able to hold and query open-file-description locks.
 class LockHandle {
  public:

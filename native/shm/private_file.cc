@@ -11,17 +11,31 @@
 #include <cstring>
 
 #include "shm/host_identity.h"
+#include "shm/liveness.h"
 #include "shm/pages.h"
+#include "shm/private_file_adopt.h"
 #include "shm/private_file_create.h"
 
 namespace strata {
 namespace {
 
 constexpr int kMaxNames = 8;  // refused files under one name before giving up
+constexpr int kRounds = 64, kBusyRounds = 48;
+constexpr useconds_t kLockedUs = 1000, kBusyUs = 10000;
 
 std::string Errno() { return std::string(": ") + strerror(errno); }
 
 }  // namespace
+
+bool IsPrivate(const struct stat& file) {
+  return S_ISREG(file.st_mode) && file.st_uid == geteuid() && (file.st_mode & 07777) == 0600 && file.st_nlink <= 1;
+}
+
+bool LeadsTo(int dir_fd, const std::string& file, const struct stat& expected) {
+  struct stat s;
+  return fstatat(dir_fd, file.c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0 && s.st_dev == expected.st_dev &&
+         s.st_ino == expected.st_ino;
+}
 
 // One attempt to open a file; holds what must be closed when it fails.
 class FileOpener {
@@ -37,7 +51,7 @@ class FileOpener {
   bool Run() {
     if (!OpenDirectory()) return false;
     // A name may vanish or appear between looking and creating; every round sees a changed directory.
-    for (int round = 0; round < 64; round++) {
+    for (int round = 0; round < kRounds; round++) {
       int free_index = -1;
       bool retry = false;
       for (int index = 0; index < kMaxNames && !retry; index++) {
@@ -51,6 +65,14 @@ class FileOpener {
       if (free_index < 0) {
         Fail(Status::kRegionForeign, 0, dir_ + ": all " + std::to_string(kMaxNames) + " names of " + kind_.noun + " '" +
                                             kind_.base_name + "' are taken by files that were refused");
+        return false;
+      }
+      const Adoption adoption = AdoptPrivateFile(dir_fd_, FileName(free_index), kind_);
+      // Whoever stands still with one is not waited for in the end.
+      if (adoption == Adoption::kBusy && round < kBusyRounds) usleep(kBusyUs);
+      if (adoption == Adoption::kDone || (adoption == Adoption::kBusy && round < kBusyRounds)) continue;
+      if (!kind_.fill) {
+        Fail(Status::kMiss, 0, "");
         return false;
       }
       bool lost_race = false;
@@ -100,12 +122,6 @@ class FileOpener {
     return true;
   }
 
-  bool LeadsTo(const std::string& file, const struct stat& expected) const {
-    struct stat s;
-    return fstatat(dir_fd_, file.c_str(), &s, AT_SYMLINK_NOFOLLOW) == 0 && s.st_dev == expected.st_dev &&
-           s.st_ino == expected.st_ino;
-  }
-
   bool TryAttach(const std::string& file, bool* exists, bool* retry) {
     int fd = openat(dir_fd_, file.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
@@ -121,8 +137,7 @@ class FileOpener {
 
   bool Attach(int fd, const std::string& file, bool* retry) {
     struct stat s;
-    if (fstat(fd, &s) != 0 || !S_ISREG(s.st_mode) || s.st_uid != geteuid() || (s.st_mode & 07777) != 0600 ||
-        s.st_nlink > 1) {
+    if (fstat(fd, &s) != 0 || !IsPrivate(s)) {
       return Refuse(Status::kRegionForeign, file, "must be a regular file of this user with mode 0600 and one name");
     }
     if (s.st_nlink == 0) {  // removed while it was being opened
@@ -135,11 +150,16 @@ class FileOpener {
       // Nobody of this boot is attached to it, so its name can be given away. The lock and the second look
       // keep two openers from removing each other's fresh file.
       Refuse(status, file, why);
-      if (LockFirstByte(fd) && LeadsTo(file, s)) unlinkat(dir_fd_, file.c_str(), 0);
+      if (LockFirstByte(fd) && LeadsTo(dir_fd_, file, s)) unlinkat(dir_fd_, file.c_str(), 0);
       *retry = true;
       return false;
     }
     if (status != Status::kOk) return Refuse(status, file, why);
+    if (kind_.attach_lock != 0 && !(LockByte(fd, F_RDLCK, kind_.attach_lock) && LeadsTo(dir_fd_, file, s))) {
+      usleep(kLockedUs);  // somebody gives it another name
+      *retry = true;
+      return false;
+    }
     return Map(fd, s, file);
   }
 

@@ -5,6 +5,8 @@
 // next name.
 #pragma once
 
+#include <sys/stat.h>
+
 #include <functional>
 #include <string>
 
@@ -25,9 +27,21 @@ struct FileKind {
   // Reads the header with pread, so that nothing of a hostile file is mapped before it was checked. kRegionBoot gives
   // the name away if nobody is at work on the file.
   std::function<Status(int fd, uint64_t size, std::string* why)> examine;
-  // Sets size and contents of the new file. False with the error filled.
+  // Sets size and contents of the new file. False with the error filled. nullptr: none is made, and opening ends with kMiss.
   std::function<bool(int fd, const std::string& dir, RegionError* error)> fill;
+  // Whoever is attached holds the lock of this byte, shared; 0: none does.
+  uint64_t attach_lock = 0;
+  // Before a new file is made, one `<adopts_from>.<16 hexadecimal digits>.<0..7>` is looked for that nobody is attached to any
+  // more; it is changed by `adopt` and gets the name. '': none is.
+  std::string adopts_from;
+  std::function<void(void* at)> adopt;
 };
+
+// A regular file of this user alone, under one name.
+bool IsPrivate(const struct stat& file);
+
+// True if `file` in the directory is the file that `expected` tells of.
+bool LeadsTo(int dir_fd, const std::string& file, const struct stat& expected);
 
 // The whole file, mapped. Owns the mapping and both descriptors.
 class PrivateFile {

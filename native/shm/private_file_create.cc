@@ -64,13 +64,6 @@ bool RandomBytes(void* to, size_t bytes, RegionError* error) {
   return Refuse(error, Status::kSystem, "getrandom");
 }
 
-bool LockFirstByte(int fd) {
-  struct flock lock {};
-  lock.l_type = F_WRLCK;
-  lock.l_len = 1;
-  return fcntl(fd, F_OFD_SETLK, &lock) == 0;
-}
-
 bool CreatePrivateFile(int dir_fd, const std::string& dir, const std::string& file, const FileKind& kind,
                        bool* lost_race, RegionError* error) {
   *lost_race = false;

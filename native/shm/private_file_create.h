@@ -1,8 +1,11 @@
 // Making a private file: complete and under its final name, or not at all.
 #pragma once
 
+#include <fcntl.h>
+
 #include <string>
 
+#include "shm/liveness.h"
 #include "shm/private_file.h"
 
 namespace strata {
@@ -13,6 +16,6 @@ bool CreatePrivateFile(int dir_fd, const std::string& dir, const std::string& fi
                        bool* lost_race, RegionError* error);
 
 // Takes the lock that says "somebody is at work on this file". Never waits.
-bool LockFirstByte(int fd);
+inline bool LockFirstByte(int fd) { return LockByte(fd, F_WRLCK, 0); }
 
 }  // namespace strata

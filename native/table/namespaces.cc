@@ -4,6 +4,8 @@
 // whose CAS lost leaves its pool bytes unused.
 #include "table/table.h"
 
+#include <algorithm>
+
 namespace strata {
 namespace {
 
@@ -83,6 +85,20 @@ uint32_t Table::EpochOf(uint32_t ns) const {
 uint32_t Table::ClearsOf(uint32_t ns) const {
   // SYNC(epoch): acquire.
   return SumToRoot(ns, [](const NamespaceEntry& entry) { return entry.clears.load(kAcquire); });
+}
+
+uint32_t Table::ClearsOf(std::string_view path) const {
+  uint32_t ns = 0;
+  for (uint32_t id = 1; id < kMaxNamespaces && !path.empty(); id++) {
+    // Parents come before their children.
+    std::string name;
+    uint32_t parent;
+    if (!NamespaceName(id, &name, &parent)) break;
+    if (parent != ns || path.substr(0, path.find('/')) != name) continue;
+    ns = id;
+    path.remove_prefix(std::min(path.size(), name.size() + 1));
+  }
+  return ClearsOf(ns);
 }
 
 uint32_t Table::FleetEpochOf(uint32_t ns) const {

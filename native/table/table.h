@@ -9,6 +9,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "base/hash.h"
 #include "base/kill_point.h"
@@ -160,6 +161,7 @@ class Table {
   void Flush();
   // The clears of this host, and what the fleet's epochs are set to, up to the root.
   uint32_t ClearsOf(uint32_t ns) const;
+  uint32_t ClearsOf(std::string_view path) const;
   uint32_t FleetEpochOf(uint32_t ns) const;
   void SetFleetEpoch(uint32_t ns, uint32_t epoch);
   // Only forwards, modulo 2^32: what is told late ends nothing, and brings nothing back.

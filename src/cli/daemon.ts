@@ -17,6 +17,7 @@ import { jsonLogger } from './log'
 import { type PageServer, startPage } from './page/server'
 
 const STATE_MS = 1_000
+const REMOVED = 'region removed'
 const LOOK_AGAIN_MS = 5
 const MAX_PORT = 65_535
 
@@ -47,29 +48,44 @@ async function run({ options, own, isOnCommandLine }: Asked): Promise<number> {
   }
 
   const signals = catchSignals()
-  const host = openHost(options)
-  const state = (): ReturnType<typeof stateOf> => stateOf(host, name, l2.heartbeatMs)
-  const page = port === undefined ? undefined : await openPage(host, port)
-  const place = copiesPlaceOf(options)
-  const copies = place === undefined ? undefined : watchCopies(place, host.table)
-  const coordination = new Coordination(host.table, host.journal, coordinationSettingsOf(options, config, options.durability === 'replicated' ? 1 : 0), (event) => log.hear(event))
-  coordination.start()
-  logger.info({ event: 'start', redis: hostOf(connection), region: host.table.path, ...(page === undefined ? {} : { page: page.url }) }, 'waits for the lead')
-  // Also what keeps the process alive while it waits.
-  const clock = setInterval(() => page?.publish(state()), STATE_MS)
+  let page: PageServer | undefined
+  for (;;) {
+    const host = openHost(options)
+    const state = (): ReturnType<typeof stateOf> => stateOf(host, name, l2.heartbeatMs)
+    if (port !== undefined) page ??= await openPage(host, port)
+    const place = copiesPlaceOf(options)
+    const copies = place === undefined ? undefined : watchCopies(place, host.table)
+    const coordination = new Coordination(host.table, host.journal, coordinationSettingsOf(options, config, options.durability === 'replicated' ? 1 : 0), (event) => log.hear(event))
+    coordination.start()
+    logger.info({ event: 'start', redis: hostOf(connection), region: host.table.path, ...(page === undefined ? {} : { page: page.url }) }, 'waits for the lead')
+    const watch = watchName(host, () => page?.publish(state()))
+    const signal = await Promise.race([signals.first, watch.removed])
+    watch.stop()
+    logger.info({ event: 'stop', signal }, signal === REMOVED ? 'the name of its region is gone: opens the cache anew' : 'drains and ends')
+    const isDrained = signal === REMOVED || !host.journal.isLeading || await Promise.race([drained(host.journal, l2.closeTimeoutMs), signals.second.then(() => false)])
+    await coordination.close()
+    const { pendingBytes } = state().journal
+    await copies?.close()
+    host.close()
+    // What is left in the journal is found by the next leader, once nobody uses it.
+    if (signal === REMOVED) continue
+    await page?.close()
+    if (isDrained) logger.info({ event: 'end', pendingBytes }, 'ended')
+    else logger.warn({ event: 'end', pendingBytes }, 'ended before all writes were in Redis; the rest stays in the journal')
+    return 0
+  }
+}
 
-  const signal = await signals.first
-  logger.info({ event: 'stop', signal }, 'drains and ends')
-  const isDrained = !host.journal.isLeading || await Promise.race([drained(host.journal, l2.closeTimeoutMs), signals.second.then(() => false)])
-  await coordination.close()
-  const { pendingBytes } = state().journal
-  clearInterval(clock)
-  await page?.close()
-  await copies?.close()
-  host.close()
-  if (isDrained) logger.info({ event: 'end', pendingBytes }, 'ended')
-  else logger.warn({ event: 'end', pendingBytes }, 'ended before all writes were in Redis; the rest stays in the journal')
-  return 0
+/** Looks now and then whether the region still has its name; also what keeps the process alive. */
+function watchName({ table }: Host, onLook: () => void): { removed: Promise<typeof REMOVED>; stop(): void } {
+  let clock: NodeJS.Timeout | undefined
+  const removed = new Promise<typeof REMOVED>((resolve) => {
+    clock = setInterval(() => {
+      onLook()
+      if (table.isUnlinked) resolve(REMOVED)
+    }, STATE_MS)
+  })
+  return { removed, stop: () => clearInterval(clock) }
 }
 
 /** A host without its page is not opened. */

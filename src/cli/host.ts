@@ -17,9 +17,24 @@ export interface Host {
 
 /** Attaches to both, making what is missing. Throws ERR_CACHE_NATIVE_MISSING or ERR_CACHE_REGION. */
 export function openHost(options: ParsedOptions): Host {
-  const table = openShared({ ...tableOptionsOf(options), l0: false })
+  return hostOn(openShared({ ...tableOptionsOf(options), l0: false }), options)
+}
+
+/** As `openHost`, and makes nothing: throws ERR_CACHE_REGION where no process has made the cache with Redis. */
+export function findHost(options: ParsedOptions): Host {
+  const dir = options.dir ?? `/dev/shm/stratacache-${process.geteuid?.() ?? ''}`
+  const region = `${options.name}.${loadNative().layout}.`
+  const files = filesOf(dir)
+  const table = files.some((file) => file.startsWith(region)) ? openShared({ ...tableOptionsOf(options), l0: false }) : undefined
+  const isJournal = (file: string): boolean => file.startsWith(`${options.name}.journal.`) && file.includes(`.${table!.regionId}.`)
+  if (table !== undefined && files.some(isJournal)) return hostOn(table, options)
+  table?.close()
+  throw new CacheError('ERR_CACHE_REGION', `no cache ${JSON.stringify(options.name)} with Redis is in ${dir}: none of this host's processes has opened it`)
+}
+
+function hostOn(table: SharedL1, options: ParsedOptions): Host {
   try {
-    const journal = openJournal(table.kind, journalOptionsOf(options))
+    const journal = openJournal(table.kind, journalOptionsOf(options, table))
     return {
       table, journal,
       close() {
@@ -31,16 +46,6 @@ export function openHost(options: ParsedOptions): Host {
     table.close()
     throw error
   }
-}
-
-/** As `openHost`, and makes nothing: throws ERR_CACHE_REGION where no process has made the cache with Redis. */
-export function findHost(options: ParsedOptions): Host {
-  const dir = options.dir ?? `/dev/shm/stratacache-${process.geteuid?.() ?? ''}`
-  const region = `${options.name}.${loadNative().layout}.`
-  const files = filesOf(dir)
-  const isThere = files.some((file) => file.startsWith(region)) && files.some((file) => file.startsWith(`${options.name}.journal.`))
-  if (!isThere) throw new CacheError('ERR_CACHE_REGION', `no cache ${JSON.stringify(options.name)} with Redis is in ${dir}: none of this host's processes has opened it`)
-  return openHost(options)
 }
 
 function filesOf(dir: string): string[] {

@@ -19,3 +19,9 @@ export function openJournal(kind: 'shared' | 'process', options: SharedJournalOp
   const { openSharedJournal } = require('./shared-journal') as typeof import('./shared-journal')
   return openSharedJournal(options)
 }
+
+/** A shared one that nobody uses any more, whose region is gone; undefined if there is none. Throws as above. */
+export function adoptJournal(options: SharedJournalOptions): Journal | undefined {
+  const { adoptSharedJournal } = require('./shared-journal') as typeof import('./shared-journal')
+  return adoptSharedJournal(options)
+}

@@ -1,4 +1,6 @@
 /** `SharedJournal`: the journal in a file that every process and thread of the host maps. */
+import { randomBytes } from 'node:crypto'
+import { dirname, join } from 'node:path'
 import { loadNative } from '../l1/native'
 import type { NativeJournal } from '../l1/native-journal'
 import { callNative } from '../l1/shared-isolate'
@@ -15,8 +17,10 @@ import { Waiters } from './waiters'
 import { DEFAULT_MAX_VALUE_BYTES, PARTITIONS, lifeLeft, monotonicMs, numberOf, settledOf } from './words'
 
 export interface SharedJournalOptions {
-  /** Of the cache; the file is `<name>.journal.<layout>.<n>` beside the region. */
+  /** Of the cache; the file is `<name>.journal.<layout>.<region's id>.<n>` beside the region. */
   name: string
+  /** Whose entries name the records. One of a region that is gone is taken on, if nobody uses it any more. */
+  regionId?: string
   /** Directory of the region; absent = the default one. */
   dir?: string
   /** Bytes of all lanes together, rounded down to a power of two for each lane. A journal that exists keeps its size. */
@@ -52,7 +56,22 @@ const SWEEP_MS = 5_000
 
 /** Throws ERR_CACHE_NATIVE_MISSING, or ERR_CACHE_REGION when the file cannot be made or attached. */
 export function openSharedJournal(options: SharedJournalOptions): SharedJournal {
-  return new SharedJournal(options)
+  return new SharedJournal(nativeOf(options, false)!, options)
+}
+
+/**
+ * A journal of a life of the cache whose region is gone, and that nobody uses any more; this isolate alone has it from then on.
+ * Undefined if there is none. Throws as above.
+ */
+export function adoptSharedJournal(options: SharedJournalOptions): SharedJournal | undefined {
+  const native = nativeOf({ ...options, regionId: randomBytes(8).toString('hex') }, true)
+  return native === undefined ? undefined : new SharedJournal(native, options)
+}
+
+function nativeOf({ dir, name, bytes, lanes, letterBytes, regionId }: SharedJournalOptions, onlyAdopts: boolean): NativeJournal | undefined {
+  return callNative(() =>
+    loadNative().openJournal({ dir: dir ?? '', name, bytes, lanes: lanes ?? 32, letterBytes: letterBytes ?? 256 * 1024, regionId: regionId ?? '', onlyAdopts }),
+  )
 }
 
 interface Batch extends DrainedBatch {
@@ -89,16 +108,7 @@ export class SharedJournal implements Journal {
   #sweeping: NodeJS.Timeout | undefined
   #isClosed = false
 
-  constructor(options: SharedJournalOptions) {
-    const native = callNative(() =>
-      loadNative().openJournal({
-        dir: options.dir ?? '',
-        name: options.name,
-        bytes: options.bytes,
-        lanes: options.lanes ?? 32,
-        letterBytes: options.letterBytes ?? 256 * 1024,
-      }),
-    )
+  constructor(native: NativeJournal, options: SharedJournalOptions) {
     const mailbox = new ArrayBuffer(native.numbers * 8)
     native.attach(mailbox)
     this.#native = native
@@ -107,7 +117,7 @@ export class SharedJournal implements Journal {
     this.path = native.path
     this.warnings = native.warnings.split('\n').filter((line) => line !== '')
     this.maxRecordBytes = Math.max(native.maxRecordBytes, options.maxValueBytes ?? DEFAULT_MAX_VALUE_BYTES)
-    this.#files = new ValueFiles(native.path, native.hostId, Math.max(options.bytes, this.maxRecordBytes), (mark) => native.isSettled(mark))
+    this.#files = new ValueFiles(join(dirname(native.path), `${options.name}.values`), native.hostId, Math.max(options.bytes, this.maxRecordBytes), (mark) => native.isSettled(mark))
     this.status = new SharedStatus(native, this.#box.subarray(OUT))
     native.listen(() => this.#onEvent())
   }

@@ -1,8 +1,8 @@
 /**
  * Values too large for a lane: each lies in a file of its own, which the record's value names.
  *
- *   <journal's file>.values/<host id>.<mark>         of that record
- *   <journal's file>.values/<host id>.new-<random>   not yet of a record
+ *   <name>.values/<host id>.<mark>         of that record
+ *   <name>.values/<host id>.new-<random>   not yet of a record
  *
  *   the record's value:  0 u48 bytes   6 u32 CRC-32 of the value
  *
@@ -37,8 +37,8 @@ export class ValueFiles {
   #hasDirectory = false
   #pausedUntilMs = 0
 
-  constructor(journalPath: string, hostId: string, maxTotalBytes: number, isSettled: (mark: Mark) => boolean) {
-    this.#dir = `${journalPath}.values`
+  constructor(dir: string, hostId: string, maxTotalBytes: number, isSettled: (mark: Mark) => boolean) {
+    this.#dir = dir
     this.#hostId = hostId
     this.#maxTotalBytes = maxTotalBytes
     this.#isSettled = isSettled

@@ -69,4 +69,8 @@ export interface NativeJournalOptions {
   bytes: number
   lanes: number
   letterBytes: number
+  /** '' for a journal that goes with no region. */
+  regionId: string
+  /** One of a region that is gone, which nobody uses any more, becomes that of this region; none is made. */
+  onlyAdopts: boolean
 }

@@ -115,8 +115,11 @@ export interface NativeAddon {
     l0Items: number
     l0Bytes: number
     l0CheapBytes: number
+    /** '': whichever the name leads to. */
+    regionId: string
   }): NativeTable
-  openJournal(options: NativeJournalOptions): NativeJournal
+  /** Undefined only with `onlyAdopts`. */
+  openJournal(options: NativeJournalOptions): NativeJournal | undefined
   readonly layout: string
   readonly limits: { maxKeyBytes: number; maxValueBytes: number; maxNamespaces: number; maxNamespaceDepth: number }
   readonly mailbox: Record<string, number>

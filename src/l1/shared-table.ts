@@ -23,6 +23,8 @@ export interface SharedOptions {
   /** Copies of entries may be kept on a disk, from the region's first change on. */
   hasDisk?: boolean
   l0: L0Sizes | false
+  /** Joins that region, which another isolate of the process has open, whatever the name leads to by now. */
+  regionId?: string
 }
 
 export interface L0Sizes {
@@ -52,6 +54,7 @@ export class SharedL1 implements L1Table {
   readonly kind = 'shared'
   readonly path: string
   readonly layout: string
+  readonly regionId: string
   /** One line per region file that was refused on the way. */
   readonly warnings: readonly string[]
   readonly root: SharedView
@@ -77,6 +80,7 @@ export class SharedL1 implements L1Table {
         l0Items: l0.maxItems,
         l0Bytes: l0.maxBytes,
         l0CheapBytes: l0.maxCheapBytes ?? l0.maxBytes,
+        regionId: options.regionId ?? '',
       }),
     )
     const mailbox = new ArrayBuffer(addon.mailbox['bytes'] ?? 0)
@@ -98,10 +102,17 @@ export class SharedL1 implements L1Table {
     }
     this.path = native.path
     this.layout = addon.layout
+    this.regionId = native.regionId
     this.warnings = native.warnings.split('\n').filter((line) => line !== '')
     this.root = new SharedView(this.#shared, 0, '')
     this.tags = new SharedTags(this.#shared)
     this.copies = new SharedCopies(this.#shared, (namespace) => namespace.split('/').reduce((view, name) => (name === '' ? view : view.child(name)), this.root))
+  }
+
+  /** The region's name leads elsewhere: who opens it now meets others there. */
+  get isUnlinked(): boolean {
+    this.#checkOpen()
+    return this.#shared.native.stats().isUnlinked
   }
 
   stats(): L1Stats {

@@ -294,6 +294,8 @@ export interface L1Table {
   readonly tags: TableTags
   /** Only of a table that all processes of the host share. */
   readonly copies?: TableCopies
+  /** Of the region, where there is one: another life of the cache has another. */
+  readonly regionId?: string
   /** The fleet's history began anew: the root's fleet epoch is `root`, that of all others 0; no clear of a tag is known. */
   resetFleetEpochs(root: number): void
   /** Entries with `Fleet` of another doubt are doubtful: a miss for all but `entry` with `doubtful`. Never 0. */

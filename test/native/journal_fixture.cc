@@ -2,10 +2,10 @@
 
 namespace strata::test {
 
-std::unique_ptr<Journal> OpenJournal(const std::string& dir, const JournalOptions& options, const char* name) {
+std::unique_ptr<Journal> OpenJournal(const std::string& dir, const JournalOptions& options, const char* name, const JournalHome& home) {
   RegionError error;
   std::string warnings;
-  std::unique_ptr<Journal> journal(Journal::Open(dir, name, options, &error, &warnings));
+  std::unique_ptr<Journal> journal(Journal::Open(dir, name, options, &error, &warnings, home));
   if (journal == nullptr) Fail(__FILE__, __LINE__, std::string(StatusName(error.status)) + ": " + error.detail);
   return journal;
 }

@@ -15,7 +15,8 @@ namespace strata::test {
 // Four lanes of 16 KiB, one page of dead letters.
 inline constexpr JournalOptions kSmallJournal{4u << 14, 4, 4096};
 
-std::unique_ptr<Journal> OpenJournal(const std::string& dir, const JournalOptions& options = kSmallJournal, const char* name = "j");
+std::unique_ptr<Journal> OpenJournal(const std::string& dir, const JournalOptions& options = kSmallJournal, const char* name = "j",
+                                     const JournalHome& home = {});
 
 // A leader without a thread. Elected if nobody else leads.
 struct Lead {

@@ -49,6 +49,11 @@ bool IsWriterPoint(uint32_t point) {
   return false;
 }
 
+// Whoever opens the first journal of the next region passes them.
+bool IsAdopterPoint(uint32_t point) {
+  return point == static_cast<uint32_t>(KillPoint::adoption_judged) || point == static_cast<uint32_t>(KillPoint::adoption_made);
+}
+
 bool IsEnd(const World& world) { return world.stop.load(kRelaxed) != 0 || world.has_failed.load(kRelaxed) != 0; }
 
 [[noreturn]] void RunWriter(Journal& journal, World& world, Board& board, const Job& job, uint64_t seed) {
@@ -122,7 +127,7 @@ class JournalKills {
     job.is_leader = is_leader;
     std::vector<std::pair<uint32_t, Fate>> open;
     for (uint32_t p = kFirstPoint; p < kAllPoints; p++) {
-      if (IsWriterPoint(p) == is_leader) continue;
+      if (IsWriterPoint(p) == is_leader || IsAdopterPoint(p)) continue;
       if (IsOpen(p, Fate::kKill)) open.emplace_back(p, Fate::kKill);
       if (!is_leader && IsOpen(p, Fate::kStop)) open.emplace_back(p, Fate::kStop);
     }
@@ -270,15 +275,41 @@ class JournalKills {
       waitpid(child.pid, nullptr, 0);
     }
     world_->stop.store(0);
+    if (wrong.empty()) wrong = ChangeLife();
     if (wrong.empty() && !WorldLeader(*journal_, *world_, Below(~0u)).DrainAll()) wrong = world_->message;
     if (wrong.empty()) wrong = Examine(*journal_, *world_);
     examined_++;
     return wrong.empty() ? "" : wrong + " (" + about + ")";
   }
 
+  // Another region's: what is pending goes on in the journal of that one, also where its first adopter dies.
+  std::string ChangeLife() {
+    const uint64_t inode = journal_->file().inode();
+    journal_.reset();
+    home_.region_id++;
+    const auto point = static_cast<uint32_t>(home_.region_id % 2 != 0 ? KillPoint::adoption_judged : KillPoint::adoption_made);
+    if (IsOpen(point, Fate::kKill)) {
+      tries_[point]++;
+      const pid_t pid = fork();
+      if (pid == 0) {
+        Arm(Fate::kKill, point, 1, &board_->kills[point]);
+        OpenJournal(dir_->path(), options_, "j", home_);
+        _exit(kNotReached);
+      }
+      int status = 0;
+      waitpid(pid, &status, 0);
+      if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL) return "an adopter ended with status " + std::to_string(status);
+      kills_++;
+    }
+    journal_ = OpenJournal(dir_->path(), options_, "j", home_);
+    return journal_->file().inode() == inode ? "" : "the journal of the region before was not adopted";
+  }
+
   std::string Era(const JournalOptions& options) {
-    Directory dir;
-    journal_ = OpenJournal(dir.path(), options);
+    dir_ = std::make_unique<Directory>();
+    options_ = options;
+    home_.region_id++;
+    journal_ = OpenJournal(dir_->path(), options_, "j", home_);
     world_ = World::Create();
     std::string wrong;
     for (int n = 0; n < 40 && wrong.empty() && HasWork() && world_->next_id.load() < kWorldIds / 4; n++) wrong = Batch();
@@ -316,6 +347,9 @@ class JournalKills {
   JournalKillPlan plan_;
   uint64_t dice_;
   Board* board_;
+  std::unique_ptr<Directory> dir_;
+  JournalOptions options_;
+  JournalHome home_;
   std::unique_ptr<Journal> journal_;
   World* world_ = nullptr;
   uint32_t tries_[kAllPoints] = {};

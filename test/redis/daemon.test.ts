@@ -52,6 +52,24 @@ suite('stratacache daemon', (test) => {
     })
   }))
 
+  test('where the name of its region is removed, it goes on with the region that has the name next', () => onStage(async (stage) => {
+    const daemon = stage.daemon()
+    await daemon.says('link', { state: 'connected' })
+    const first = stage.open()
+    await first.set('a', 1, { writeMode: 'through' })
+    await first.close({ unlink: true })
+    const next = stage.open()
+    await daemon.says('stop', { signal: 'region removed' })
+    await until('it leads again', () => next.info().l2!.link === 'connected')
+    assert.equal(await next.get('a'), 1)
+    await withHostB(stage, async (other) => {
+      await next.set('a', 2)
+      await until('the other host has it', async () => await other.get('a') === 2)
+      await other.set('a', 3)
+      await until('this host has the change', async () => await next.get('a') === 3)
+    })
+  }))
+
   test('a host whose leader died while Redis was away checks what it has, so a change elsewhere is seen all the same', () => onStage(async (stage) => {
     await withHostB(stage, async (other) => {
       const daemon = stage.daemon()

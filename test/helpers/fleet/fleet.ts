@@ -2,6 +2,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { CacheOptions } from '../../../src'
+import { openShared } from '../../../src/l1/shared-table'
 import { openSharedJournal, type SharedJournal } from '../../../src/journal/shared-journal'
 import { uniqueName, withDirectory } from '../cache'
 import { RedisServer } from '../redis/server'
@@ -15,6 +16,7 @@ import type { Witness } from './judge'
 const COUNTERS_PER_PROCESS = 1_000_000
 const DRAIN_MS = 60_000
 const JOURNAL_BYTES = 4 * 1024 * 1024
+const MEMORY_BYTES = 8 * 1024 * 1024
 
 export class Fleet {
   readonly name = uniqueName()
@@ -34,7 +36,7 @@ export class Fleet {
     const dir = join(this.#dir, `host-${host}`)
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     return {
-      name: this.name, dir, memory: '8mb', fallback: 'error', redis: { host: this.server.host, port: this.server.port }, coordinator,
+      name: this.name, dir, memory: MEMORY_BYTES, fallback: 'error', redis: { host: this.server.host, port: this.server.port }, coordinator,
       l2: { journal: JOURNAL_BYTES },
     }
   }
@@ -73,7 +75,10 @@ export class Fleet {
   journal(host: number): SharedJournal {
     let journal = this.#journals.get(host)
     if (journal === undefined) {
-      journal = openSharedJournal({ name: this.name, dir: join(this.#dir, `host-${host}`), bytes: JOURNAL_BYTES })
+      const at = { name: this.name, dir: join(this.#dir, `host-${host}`) }
+      const table = openShared({ ...at, memory: MEMORY_BYTES, averageEntryBytes: 256, l0: false })
+      journal = openSharedJournal({ ...at, bytes: JOURNAL_BYTES, regionId: table.regionId })
+      table.close()
       this.#journals.set(host, journal)
     }
     return journal

@@ -39,13 +39,13 @@ const orders = {
   detail: (): Record<string, number> => cache!.stats().detail,
   deadLetters: (): DeadLetter[] => cache!.deadLetters(),
   log: (): string[] => logged,
-  async call(method: 'ready' | 'get' | 'set' | 'delete' | 'getEntry', ...args: unknown[]): Promise<unknown> {
+  async call(method: 'ready' | 'get' | 'set' | 'delete' | 'clear' | 'getEntry', ...args: unknown[]): Promise<unknown> {
     return (cache![method] as (...args: unknown[]) => unknown)(...args)
   },
   /** What stays fresh, and what is stale for as long as the test takes. */
   prepare: (): Promise<void> => CallMix.prepare(cache!),
   round: (order: Round): Promise<RoundResult> => round(cache!, order),
-  close: (): Promise<void> => cache!.close(),
+  close: (options?: { unlink?: boolean }): Promise<void> => cache!.close(options),
   /** Its loop is busy until the file is there. */
   block(path: string): void {
     while (!existsSync(path)) continue

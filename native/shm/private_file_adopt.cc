@@ -1,0 +1,63 @@
+#include "shm/private_file_adopt.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <vector>
+
+#include "shm/host_identity.h"
+#include "shm/liveness.h"
+
+namespace strata {
+namespace {
+
+bool IsOfALife(const std::string& name, const std::string& base) {
+  constexpr size_t kId = 16;
+  const size_t id = base.size() + 1, end = id + kId;
+  return name.size() == end + 2 && name.compare(0, base.size(), base) == 0 && name[base.size()] == '.' &&
+         name.find_first_not_of("0123456789abcdef", id) == end && name[end] == '.' && name[end + 1] >= '0' && name[end + 1] <= '7';
+}
+
+Adoption Adopt(int dir_fd, int fd, const std::string& from, const std::string& to, const FileKind& kind) {
+  struct stat s;
+  std::string why;
+  if (fstat(fd, &s) != 0 || !IsPrivate(s)) return Adoption::kNone;
+  const auto bytes = static_cast<uint64_t>(s.st_size);
+  if (kind.examine(fd, bytes, &why) != Status::kOk) return Adoption::kNone;
+  if (!LockByte(fd, F_WRLCK, kind.attach_lock)) return IsLockedAlone(fd, kind.attach_lock) ? Adoption::kBusy : Adoption::kNone;
+  if (!LeadsTo(dir_fd, from, s)) return Adoption::kBusy;  // somebody was faster: it may have the name that is looked for
+  void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  if (base == MAP_FAILED) return Adoption::kNone;
+  kind.adopt(base);
+  munmap(base, bytes);
+  // Without overwriting: of two that open the first file of a life one wins, and the other attaches to the winner's.
+  return syscall(SYS_renameat2, dir_fd, from.c_str(), dir_fd, to.c_str(), 1 /* RENAME_NOREPLACE */) == 0 ? Adoption::kDone : Adoption::kNone;
+}
+
+}  // namespace
+
+Adoption AdoptPrivateFile(int dir_fd, const std::string& file, const FileKind& kind) {
+  if (kind.adopts_from.empty()) return Adoption::kNone;
+  std::vector<std::string> names;
+  ForEachName(dir_fd, [&](const char* name) {
+    if (IsOfALife(name, kind.adopts_from) && file != name) names.push_back(name);
+  });
+  bool is_busy = false;
+  for (const std::string& name : names) {
+    const int fd = openat(dir_fd, name.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) {
+      is_busy |= errno == ENOENT;
+      continue;
+    }
+    const Adoption adoption = Adopt(dir_fd, fd, name, file, kind);
+    close(fd);
+    if (adoption == Adoption::kDone) return adoption;
+    is_busy |= adoption == Adoption::kBusy;
+  }
+  return is_busy ? Adoption::kBusy : Adoption::kNone;
+}
+
+}  // namespace strata

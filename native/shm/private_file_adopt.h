@@ -1,0 +1,17 @@
+// A private file of another life, taken on under a name of this one.
+#pragma once
+
+#include <string>
+
+#include "shm/private_file.h"
+
+namespace strata {
+
+// kBusy: somebody else is at work on one.
+enum class Adoption { kDone, kNone, kBusy };
+
+// As `kind` says; kNone also where `file` is there by now. Who dies on the way leaves a file that is found again, under the old
+// name and for `kind.adopt` to go on with.
+Adoption AdoptPrivateFile(int dir_fd, const std::string& file, const FileKind& kind);
+
+}  // namespace strata
