@@ -27,13 +27,13 @@ std::shared_ptr<SharedJournal> SharedJournal::Open(const std::string& dir, const
   std::lock_guard<std::mutex> hold(RegistryMutex());
   for (const auto& [file, entry] : Registry()) {
     auto present = entry.lock();
-    if (present != nullptr && home.region_id != 0 && present->region_id_ == home.region_id && present->name_ == name) return present;
+    if (present != nullptr && home.region_id != 0 && present->home_.region_id == home.region_id && present->name_ == name) return present;
   }
   std::unique_ptr<Journal> journal(Journal::Open(dir, name, options, error, warnings, home));
   if (journal == nullptr) return nullptr;
   auto& entry = Registry()[{journal->file().device(), journal->file().inode()}];
   if (auto present = entry.lock()) return present;
-  std::shared_ptr<SharedJournal> fresh(new SharedJournal(journal.release(), name, home.region_id));
+  std::shared_ptr<SharedJournal> fresh(new SharedJournal(journal.release(), name, home));
   entry = fresh;
   return fresh;
 }

@@ -26,11 +26,11 @@ class SharedJournal {
   void Release(const void* claimant) { claim_.compare_exchange_strong(claimant, nullptr); }
 
  private:
-  SharedJournal(Journal* journal, std::string name, uint64_t region_id)
-      : name_(std::move(name)), region_id_(region_id), journal_(journal), waker_(*journal) {}
+  SharedJournal(Journal* journal, std::string name, const JournalHome& home)
+      : name_(std::move(name)), home_(home), journal_(journal), waker_(*journal) {}
 
   const std::string name_;
-  const uint64_t region_id_;
+  const JournalHome home_;  // keeps the region for who joins it by its id
 
   std::atomic<const void*> claim_{nullptr};
   std::unique_ptr<Journal> journal_;

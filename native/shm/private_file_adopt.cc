@@ -26,9 +26,14 @@ Adoption Adopt(int dir_fd, int fd, const std::string& from, const std::string& t
   std::string why;
   if (fstat(fd, &s) != 0 || !IsPrivate(s)) return Adoption::kNone;
   const auto bytes = static_cast<uint64_t>(s.st_size);
-  if (kind.examine(fd, bytes, &why) != Status::kOk) return Adoption::kNone;
+  const Status status = kind.examine(fd, bytes, &why);
+  if (status != Status::kOk && status != Status::kRegionBoot) return Adoption::kNone;
   if (!LockByte(fd, F_WRLCK, kind.attach_lock)) return IsLockedAlone(fd, kind.attach_lock) ? Adoption::kBusy : Adoption::kNone;
   if (!LeadsTo(dir_fd, from, s)) return Adoption::kBusy;  // somebody was faster: it may have the name that is looked for
+  if (status == Status::kRegionBoot) {
+    unlinkat(dir_fd, from.c_str(), 0);
+    return Adoption::kNone;
+  }
   void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (base == MAP_FAILED) return Adoption::kNone;
   kind.adopt(base);

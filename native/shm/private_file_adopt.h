@@ -10,7 +10,7 @@ namespace strata {
 // kBusy: somebody else is at work on one.
 enum class Adoption { kDone, kNone, kBusy };
 
-// As `kind` says; kNone also where `file` is there by now. Who dies on the way leaves a file that is found again, under the old
+// As `kind` says; kNone also where `file` is there by now. What is found of an earlier boot is removed. Who dies on the way leaves a file that is found again, under the old
 // name and for `kind.adopt` to go on with.
 Adoption AdoptPrivateFile(int dir_fd, const std::string& file, const FileKind& kind);
 

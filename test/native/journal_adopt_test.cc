@@ -167,5 +167,17 @@ TEST("journal adoption: other names, and files that are not ours alone or broken
   CHECK(OpenOf(dir, HomeOf(3))->file().path() != own && access(own.c_str(), F_OK) == 0);
 }
 
+TEST("journal adoption: what is left of another boot goes") {
+  Directory dir;
+  std::string path;
+  {
+    auto journal = OpenOf(dir, HomeOf(1));
+    path = journal->file().path();
+    journal->header().boot_id_hash ^= 1;
+  }
+  auto journal = OpenOf(dir, HomeOf(2));
+  CHECK(access(path.c_str(), F_OK) != 0 && journal->file().path() != path);
+}
+
 }  // namespace
 }  // namespace strata::test

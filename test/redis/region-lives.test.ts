@@ -102,6 +102,20 @@ suite('lives of a region', (test) => {
       }
     }))
 
+  for (const unlink of [false, true]) {
+    test(`a cache that is closed right after its first write${unlink ? ', and removed,' : ''} brings it to Redis first`, () =>
+      withDirectory(async (dir) => {
+        const there = settings({ l2: { closeTimeout: '20s' } })
+        const cache = createCache({ ...there, dir })
+        await cache.set('k', 'v')
+        await cache.close({ unlink })
+        await withCallers(['process'], there, async ([elsewhere]) => {
+          await elsewhere!.ask('call', 'ready')
+          assert.equal(await elsewhere!.ask('call', 'get', 'k'), 'v')
+        })
+      }))
+  }
+
   for (const how of ['removed', 'damaged'] as const) {
     test(`what was on its way when the region was ${how} is there in the next life, and reaches Redis; what was cleared does not`, () =>
       withDirectory(async (dir) => withProxy({ host: '127.0.0.1', port: server.port }, async (proxy) => {
