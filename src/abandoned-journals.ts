@@ -1,6 +1,7 @@
 /**
  * Journals of lives of the cache whose regions are gone, and that nobody uses any more: a leader of its own, on a table of its
- * own, brings what is pending in one to Redis, as another host would. Then its file goes.
+ * own, brings what is pending in one to Redis, as another host would. Then its file goes, but for one with dead letters: the next
+ * region that has no journal goes on with that.
  */
 import type { Journal } from './journal/contract'
 import { adoptJournal } from './journal/open'
@@ -57,7 +58,7 @@ export class AbandonedJournals {
     const found = this.#adopt()
     if (found === undefined) return
     const pendingBytes = pendingIn(found)
-    if (pendingBytes === 0) return found.close({ unlink: true })
+    if (pendingBytes === 0) return found.close({ unlink: found.deadLetters().length === 0 })
     const table = new ProcessL1({ memory: MEMORY_BYTES })
     const coordination = this.#coordinate(table, found)
     this.#adopted = { journal: found, table, coordination }
@@ -79,7 +80,7 @@ export class AbandonedJournals {
     if (adopted === undefined) return
     this.#adopted = undefined
     await adopted.coordination.close()
-    adopted.journal.close(how)
+    adopted.journal.close({ unlink: how.unlink && adopted.journal.deadLetters().length === 0 })
     adopted.table.close()
   }
 }

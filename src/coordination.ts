@@ -5,6 +5,7 @@
 import { AbandonedJournals } from './abandoned-journals'
 import type { Journal } from './journal/contract'
 import { filesLeft, removeFile, removeFinished } from './journal/disk-files'
+import { journalHosts } from './journal/open'
 import type { SharedJournalOptions } from './journal/shared-journal'
 import type { L1Table } from './l1/table'
 import { CONTROL_PARTITION, type FarConfig, type LinkState } from './l2/contract'
@@ -32,7 +33,7 @@ export interface CoordinationSettings {
   onReconnect: 'replay' | 'revalidate' | 'flush' | 'keep'
   /** Of the append-only files. */
   diskDirectory: string
-  /** What the host's journals have in common; absent: those of former lives are left alone. */
+  /** What the host's journals have in common; absent: what former lives have left, there and on the disk, is left alone. */
   journals?: SharedJournalOptions
   foreignWriters: boolean
 }
@@ -93,8 +94,8 @@ export class Coordination {
     clearTimeout(this.#replayAgain)
     this.#foreign?.stop()
     this.#touched?.stop()
-    await this.#abandoned?.close()
-    await this.#leader?.stop()
+    await Promise.all([this.#abandoned?.close(), this.#leader?.stop()])
+    if (this.#leader !== undefined) this.#tidy()
     this.#journal.resign()
     await this.#writer?.close()
     this.#nodes?.close()
@@ -172,9 +173,11 @@ export class Coordination {
   }
 
   async #replayFiles(nodes: Nodes, controlEpoch: number): Promise<void> {
-    const { far, diskDirectory } = this.#settings
+    const { far, diskDirectory, journals } = this.#settings
+    if (journals === undefined) return
     const journal = this.#journal
-    const { left, unread } = filesLeft(diskDirectory, journal.hostId, journal.kind === 'process')
+    const hostIds = new Set([journal.hostId, ...(journal.kind === 'shared' ? journalHosts(journals) : [])])
+    const { left, unread } = filesLeft(diskDirectory, hostIds, journal.kind === 'process')
     if (left.length > 0) {
       const catchUp = new CatchUp(nodes, { config: far, names: new Names(far.cache, far.prefix), origin: journal.hostId, logCap: 0, tombstoneMs: 0 })
       const replayed = await replayDisk({ table: this.#table, journal, history: new History(catchUp), controlEpoch }, left)

@@ -402,6 +402,7 @@ Napi::Value Open(const Napi::CallbackInfo& info) {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("open", Napi::Function::New(env, Open, "open"));
   exports.Set("openJournal", Napi::Function::New(env, OpenJournal, "openJournal"));
+  exports.Set("journalHosts", Napi::Function::New(env, ListJournalHosts, "journalHosts"));
   char layout[20];
   snprintf(layout, sizeof(layout), "%08x", static_cast<uint32_t>(LayoutFingerprint()));
   exports.Set("layout", layout);

@@ -255,7 +255,20 @@ JournalHome HomeOf(const std::string& region_id) {
   return home;
 }
 
+Napi::String HexOf(Napi::Env env, uint64_t id) {
+  char text[20];
+  snprintf(text, sizeof(text), "%016" PRIx64, id);
+  return Napi::String::New(env, text);
+}
+
 }  // namespace
+
+Napi::Value ListJournalHosts(Call info) {
+  const auto hosts = JournalHosts(info[0].As<Napi::String>().Utf8Value(), info[1].As<Napi::String>().Utf8Value());
+  Napi::Array ids = Napi::Array::New(info.Env(), hosts.size());
+  for (uint32_t i = 0; i < hosts.size(); i++) ids.Set(i, HexOf(info.Env(), hosts[i]));
+  return ids;
+}
 
 Napi::Value OpenJournal(Call info) {
   Napi::Env env = info.Env();
@@ -298,9 +311,7 @@ Napi::Value OpenJournal(Call info) {
       {"positions", Positions}, {"rememberPositions", RememberPositions}, {"deadLetters", DeadLetters}, {"takeLetter", TakeOneLetter}, {"stats", Stats}, {"close", Close},
   };
   for (const auto& [name, function] : cold) result.Set(name, Napi::Function::New(env, function, name, handle));
-  char id[20];
-  snprintf(id, sizeof(id), "%016" PRIx64, shared->journal().header().host_id);
-  result.Set("hostId", id);
+  result.Set("hostId", HexOf(env, shared->journal().header().host_id));
   result.Set("path", shared->journal().file().path());
   result.Set("warnings", warnings);
   result.Set("maxRecordBytes", static_cast<double>(shared->journal().max_record_bytes() - sizeof(JournalRecord) - 8));

@@ -71,6 +71,12 @@ void Rebind(const Journal& journal, const JournalHome& home) {
 
 }  // namespace
 
+bool HasOpenRecords(const Journal& journal) {
+  bool has_one = false;
+  ForEachOpen(journal, [&](JournalRecord&, JournalOp, const std::string&) { has_one = true; });
+  return has_one;
+}
+
 void AdoptJournal(const Journal& journal, const JournalHome& home) {
   auto& step = journal.header().adoption;
   if (static_cast<AdoptionStep>(step.load(kAcquire)) != AdoptionStep::kJudged) Judge(journal);

@@ -11,6 +11,9 @@ enum class AdoptionStep : uint32_t {
   kJudged = 1,  // what clears have ended is marked; epochs may be those of the next life already
 };
 
+// Some record is neither settled nor cancelled.
+bool HasOpenRecords(const Journal& journal);
+
 // Makes the records those of `home`. For who has kLockAttached alone: whoever attaches sees it behind that lock.
 //
 // Which writes a clear ended is known from the clears that are in the journal yet: a write stands if it has counted as many

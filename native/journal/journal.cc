@@ -8,8 +8,10 @@
 #include <memory>
 
 #include "journal/adopt.h"
+#include "journal/letters.h"
 #include "shm/clock.h"
 #include "shm/host_identity.h"
+#include "shm/private_file_adopt.h"
 
 namespace strata {
 namespace {
@@ -52,6 +54,12 @@ void Initialise(void* at, const JournalGeometry& geometry, const uint64_t* secre
   }
   // SYNC(journal-ready): release. Everything above is there for whoever reads the magic.
   h->magic.store(kJournalMagic, kRelease);
+}
+
+std::string BaseOf(const std::string& name) {
+  char suffix[32];
+  snprintf(suffix, sizeof(suffix), ".journal.%08" PRIx32, static_cast<uint32_t>(JournalFingerprint()));
+  return name + suffix;
 }
 
 bool Fill(int fd, const std::string& dir, const JournalOptions& options, RegionError* error) {
@@ -118,24 +126,40 @@ bool IsConsistent(const JournalGeometry& g) {
   return std::memcmp(&again, &g, sizeof(g)) == 0;
 }
 
+std::vector<uint64_t> JournalHosts(const std::string& dir, const std::string& name) {
+  std::vector<uint64_t> hosts;
+  ForEachPrivateFile(dir, BaseOf(name), [&](int fd, uint64_t size) {
+    JournalGeometry geometry;
+    std::string why;
+    auto h = std::make_unique<JournalHeader>();
+    if (ExamineJournal(fd, size, &geometry, &why) == Status::kOk && ReadStart(fd, static_cast<void*>(h.get()), sizeof(JournalHeader))) {
+      hosts.push_back(h->host_id);
+    }
+  });
+  return hosts;
+}
+
 Journal* Journal::Open(const std::string& dir, const std::string& name, const JournalOptions& options,
                        RegionError* error, std::string* warnings, const JournalHome& home) {
-  char suffix[32], region[24] = "";
-  snprintf(suffix, sizeof(suffix), ".journal.%08" PRIx32, static_cast<uint32_t>(JournalFingerprint()));
+  const std::string base = BaseOf(name);
+  char region[24] = "";
   if (home.region_id != 0) snprintf(region, sizeof(region), ".%016" PRIx64, home.region_id);
   std::unique_ptr<Journal> journal(new Journal());
   FileKind kind{
-      "journal", name + suffix + region,
+      "journal", base + region,
       [&](int fd, uint64_t size, std::string* why) { return ExamineJournal(fd, size, &journal->geometry_, why); },
       [&](int fd, const std::string& in, RegionError* e) {
         home.on_first();
         return Fill(fd, in, options, e);
       },
       kLockAttached,
-      home.region_id == 0 ? "" : name + suffix,
+      home.region_id == 0 ? "" : base,
       [&](void* at) {
+        const auto found = Over(static_cast<uint8_t*>(at), journal->geometry_);
+        if (home.only_adopts && !HasOpenRecords(*found) && !ReadLetters(*found).empty()) return false;
         home.on_first();
-        AdoptJournal(*Over(static_cast<uint8_t*>(at), journal->geometry_), home);
+        AdoptJournal(*found, home);
+        return true;
       },
   };
   if (home.only_adopts) kind.fill = nullptr;

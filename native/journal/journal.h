@@ -8,6 +8,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/hash.h"
 #include "journal/layout.h"
@@ -33,9 +34,13 @@ struct JournalHome {
   std::function<uint32_t(std::string_view ns)> clears_of = [](std::string_view) { return 0u; };
   // The region had no journal so far, or lost it: before there is one, since entries may name records of another.
   std::function<void()> on_first = [] {};
-  // Open gives nullptr and kMiss rather than to make a journal.
+  // Open gives nullptr and kMiss rather than to make a journal, or to adopt one that has dead letters alone: those are for the
+  // next region.
   bool only_adopts = false;
 };
+
+// The host ids of all journals of the name, whatever their region, that are not of another layout, boot or time namespace.
+std::vector<uint64_t> JournalHosts(const std::string& dir, const std::string& name);
 
 // Reads the header; kOk if it is that of a journal of this layout, boot and time namespace.
 Status ExamineJournal(int fd, uint64_t size, JournalGeometry* geometry, std::string* why);

@@ -27,6 +27,8 @@ std::string Errno() { return std::string(": ") + strerror(errno); }
 
 }  // namespace
 
+std::string DefaultDirectory() { return "/dev/shm/stratacache-" + std::to_string(geteuid()); }
+
 bool IsPrivate(const struct stat& file) {
   return S_ISREG(file.st_mode) && file.st_uid == geteuid() && (file.st_mode & 07777) == 0600 && file.st_nlink <= 1;
 }
@@ -42,7 +44,7 @@ class FileOpener {
  public:
   FileOpener(std::string dir, const FileKind& kind, PrivateFile* out, RegionError* error, std::string* warnings)
       : dir_(std::move(dir)), kind_(kind), out_(out), error_(error), warnings_(warnings) {
-    if (dir_.empty()) dir_ = "/dev/shm/stratacache-" + std::to_string(geteuid());
+    if (dir_.empty()) dir_ = DefaultDirectory();
   }
   ~FileOpener() {
     if (dir_fd_ >= 0) close(dir_fd_);

@@ -32,10 +32,12 @@ struct FileKind {
   // Whoever is attached holds the lock of this byte, shared; 0: none does.
   uint64_t attach_lock = 0;
   // Before a new file is made, one `<adopts_from>.<16 hexadecimal digits>.<0..7>` is looked for that nobody is attached to any
-  // more; it is changed by `adopt` and gets the name. '': none is.
+  // more; it is changed by `adopt`, unless that says false, and gets the name. '': none is.
   std::string adopts_from;
-  std::function<void(void* at)> adopt;
+  std::function<bool(void* at)> adopt;
 };
+
+std::string DefaultDirectory();
 
 // A regular file of this user alone, under one name.
 bool IsPrivate(const struct stat& file);

@@ -36,22 +36,28 @@ Adoption Adopt(int dir_fd, int fd, const std::string& from, const std::string& t
   }
   void* base = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (base == MAP_FAILED) return Adoption::kNone;
-  kind.adopt(base);
+  const bool is_wanted = kind.adopt(base);
   munmap(base, bytes);
+  if (!is_wanted) return Adoption::kNone;
   // Without overwriting: of two that open the first file of a life one wins, and the other attaches to the winner's.
   return syscall(SYS_renameat2, dir_fd, from.c_str(), dir_fd, to.c_str(), 1 /* RENAME_NOREPLACE */) == 0 ? Adoption::kDone : Adoption::kNone;
+}
+
+std::vector<std::string> NamesOfLives(int dir_fd, const std::string& base) {
+  std::vector<std::string> names;
+  ForEachName(dir_fd, [&](const char* name) {
+    if (IsOfALife(name, base)) names.push_back(name);
+  });
+  return names;
 }
 
 }  // namespace
 
 Adoption AdoptPrivateFile(int dir_fd, const std::string& file, const FileKind& kind) {
   if (kind.adopts_from.empty()) return Adoption::kNone;
-  std::vector<std::string> names;
-  ForEachName(dir_fd, [&](const char* name) {
-    if (IsOfALife(name, kind.adopts_from) && file != name) names.push_back(name);
-  });
   bool is_busy = false;
-  for (const std::string& name : names) {
+  for (const std::string& name : NamesOfLives(dir_fd, kind.adopts_from)) {
+    if (name == file) continue;
     const int fd = openat(dir_fd, name.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (fd < 0) {
       is_busy |= errno == ENOENT;
@@ -63,6 +69,19 @@ Adoption AdoptPrivateFile(int dir_fd, const std::string& file, const FileKind& k
     is_busy |= adoption == Adoption::kBusy;
   }
   return is_busy ? Adoption::kBusy : Adoption::kNone;
+}
+
+void ForEachPrivateFile(const std::string& dir, const std::string& base, const std::function<void(int fd, uint64_t size)>& visit) {
+  const std::string path = dir.empty() ? DefaultDirectory() : dir;
+  const int dir_fd = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (dir_fd < 0) return;
+  for (const std::string& name : NamesOfLives(dir_fd, base)) {
+    const int fd = openat(dir_fd, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    struct stat s;
+    if (fd >= 0 && fstat(fd, &s) == 0 && IsPrivate(s)) visit(fd, static_cast<uint64_t>(s.st_size));
+    if (fd >= 0) close(fd);
+  }
+  close(dir_fd);
 }
 
 }  // namespace strata

@@ -1,7 +1,6 @@
 /** Where the append-only files of a cache lie, and what a former life of the host has left in them. */
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, statSync } from 'node:fs'
-import { uptime } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { CacheError } from '../words/errors'
 import type { Mark } from './contract'
@@ -50,21 +49,18 @@ export function directoryForDisk(dir: string): void {
 }
 
 /**
- * The files of journals that are gone: of another boot, or removed. A process that lives may write to the journal of another
- * region; its files are its own. Those of the latest come last. `unread`: why some could
- * not be read, a line for each.
+ * The files of journals that are gone: of another boot, or removed; `hostIds` are those that are there. Those of the latest come
+ * last. `unread`: why some could not be read, a line for each.
  */
-export function filesLeft(dir: string, hostId: string, isJournalOfProcess: boolean): { left: LeftFile[]; unread: string[] } {
+export function filesLeft(dir: string, hostIds: ReadonlySet<string>, isJournalOfProcess: boolean): { left: LeftFile[]; unread: string[] } {
   const unread: string[] = []
-  const bootMs = Date.now() - uptime() * 1_000
   const left = namesIn(dir).flatMap((name): (LeftFile & { changedMs: number })[] => {
     const path = join(dir, name)
+    if (isJournalOfProcess && isAlive(Number.parseInt(name, 10))) return []
     try {
       const changedMs = statSync(path).mtimeMs
-      // Of another boot its number says nothing.
-      if ((isJournalOfProcess || changedMs > bootMs) && isAlive(Number.parseInt(name, 10))) return []
       const file = readDiskFile(readFileSync(path))
-      return file === undefined || file.hostId === hostId ? [] : [{ ...file, path, changedMs }]
+      return file === undefined || hostIds.has(file.hostId) ? [] : [{ ...file, path, changedMs }]
     } catch (error) {
       // Another leader may have been through with it.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') unread.push(`${path}: ${(error as Error).message}`)

@@ -16,12 +16,18 @@ export function defaultJournalBytes(memory: number): number {
 export function openJournal(kind: 'shared' | 'process', options: SharedJournalOptions): Journal {
   if (kind === 'process') return new ProcessJournal(options)
   // Loaded late: a process that never shares never loads the binary.
-  const { openSharedJournal } = require('./shared-journal') as typeof import('./shared-journal')
+  const { openSharedJournal } = require('./shared-open') as typeof import('./shared-open')
   return openSharedJournal(options)
 }
 
 /** A shared one that nobody uses any more, whose region is gone; undefined if there is none. Throws as above. */
 export function adoptJournal(options: SharedJournalOptions): Journal | undefined {
-  const { adoptSharedJournal } = require('./shared-journal') as typeof import('./shared-journal')
+  const { adoptSharedJournal } = require('./shared-open') as typeof import('./shared-open')
   return adoptSharedJournal(options)
+}
+
+/** Whose journals of the cache there are on this machine, by host id: of every region, whether anybody uses them or not. */
+export function journalHosts(options: SharedJournalOptions): string[] {
+  const { sharedJournalHosts } = require('./shared-open') as typeof import('./shared-open')
+  return sharedJournalHosts(options)
 }

@@ -1,9 +1,6 @@
 /** `SharedJournal`: the journal in a file that every process and thread of the host maps. */
-import { randomBytes } from 'node:crypto'
 import { dirname, join } from 'node:path'
-import { loadNative } from '../l1/native'
 import type { NativeJournal } from '../l1/native-journal'
-import { callNative } from '../l1/shared-isolate'
 import { bytesOf } from '../wire/codec'
 import { CacheError, misuse } from '../words/errors'
 import type {
@@ -53,26 +50,6 @@ const CLOSED = -3
 const DRAINS = 16
 /** For the files of records that were replaced or left behind. */
 const SWEEP_MS = 5_000
-
-/** Throws ERR_CACHE_NATIVE_MISSING, or ERR_CACHE_REGION when the file cannot be made or attached. */
-export function openSharedJournal(options: SharedJournalOptions): SharedJournal {
-  return new SharedJournal(nativeOf(options, false)!, options)
-}
-
-/**
- * A journal of a life of the cache whose region is gone, and that nobody uses any more; this isolate alone has it from then on.
- * Undefined if there is none. Throws as above.
- */
-export function adoptSharedJournal(options: SharedJournalOptions): SharedJournal | undefined {
-  const native = nativeOf({ ...options, regionId: randomBytes(8).toString('hex') }, true)
-  return native === undefined ? undefined : new SharedJournal(native, options)
-}
-
-function nativeOf({ dir, name, bytes, lanes, letterBytes, regionId }: SharedJournalOptions, onlyAdopts: boolean): NativeJournal | undefined {
-  return callNative(() =>
-    loadNative().openJournal({ dir: dir ?? '', name, bytes, lanes: lanes ?? 32, letterBytes: letterBytes ?? 256 * 1024, regionId: regionId ?? '', onlyAdopts }),
-  )
-}
 
 interface Batch extends DrainedBatch {
   readonly records: readonly Drained[]

@@ -118,6 +118,8 @@ export interface NativeAddon {
     /** '': whichever the name leads to. */
     regionId: string
   }): NativeTable
+  /** The host ids of all journals of the name in the directory. */
+  journalHosts(dir: string, name: string): string[]
   /** Undefined only with `onlyAdopts`. */
   openJournal(options: NativeJournalOptions): NativeJournal | undefined
   readonly layout: string

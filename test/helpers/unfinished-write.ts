@@ -1,6 +1,6 @@
 // A process that has put a value into the table, and stands still before it has told the journal.
 import { Cache, createCache } from '../../src'
-import { openSharedJournal } from '../../src/journal/shared-journal'
+import { openSharedJournal } from '../../src/journal/shared-open'
 
 const [name, dir, key, value] = process.argv.slice(2) as [string, string, string, string]
 const table = Cache.tableOf(createCache({ name, dir, memory: '8mb', fallback: 'error' }))

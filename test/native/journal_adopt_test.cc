@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "journal/adopt.h"
+#include "journal/letters.h"
 #include "test/native/journal_fixture.h"
 #include "test/native/seeds.h"
 
@@ -177,6 +178,55 @@ TEST("journal adoption: what is left of another boot goes") {
   }
   auto journal = OpenOf(dir, HomeOf(2));
   CHECK(access(path.c_str(), F_OK) != 0 && journal->file().path() != path);
+}
+
+TEST("journal adoption: one with dead letters alone is for the next region, and not for who only brings the rest to Redis") {
+  Directory dir;
+  uint64_t inode;
+  {
+    auto journal = OpenOf(dir, HomeOf(1));
+    inode = journal->file().inode();
+    Lead lead(*journal);
+    LaneOwner owner(*journal);
+    PutAt(owner, "", "refused", 0);
+    Drain(lead.leader);
+    CHECK(AnswerAll(lead.leader, JournalResult::kDead));
+  }
+  JournalHome sweeper = HomeOf(2);
+  sweeper.only_adopts = true;
+  auto open = [&] {
+    RegionError error;
+    std::string warnings;
+    std::unique_ptr<Journal> journal(Journal::Open(dir.path(), "j", kSmallJournal, &error, &warnings, sweeper));
+    CHECK((journal != nullptr) == (error.status == Status::kOk) && (journal != nullptr || error.status == Status::kMiss));
+    return journal;
+  };
+  CHECK(open() == nullptr);
+  {
+    auto journal = OpenOf(dir, HomeOf(3));
+    CHECK_EQ(journal->file().inode(), inode);
+    CHECK_EQ(ReadLetters(*journal).size(), 1);
+    CHECK(open() == nullptr);  // somebody has it
+    LaneOwner owner(*journal);
+    PutAt(owner, "", "pending", 0);
+  }
+  auto journal = open();
+  CHECK(journal != nullptr && journal->file().inode() == inode);
+}
+
+TEST("journal adoption: the hosts of all regions are known, whether anybody uses their journals or not") {
+  Directory dir;
+  auto first = OpenOf(dir, HomeOf(1));
+  auto second = OpenOf(dir, HomeOf(2));
+  std::vector<uint64_t> hosts{first->header().host_id, second->header().host_id};
+  second.reset();
+  std::vector<uint64_t> found = JournalHosts(dir.path(), "j");
+  std::sort(hosts.begin(), hosts.end());
+  std::sort(found.begin(), found.end());
+  CHECK(found == hosts);
+  first->header().boot_id_hash ^= 1;
+  CHECK_EQ(JournalHosts(dir.path(), "j").size(), 1);
+  CHECK(JournalHosts(dir.path(), "other").empty() && JournalHosts(dir.path() + "/gone", "j").empty());
 }
 
 }  // namespace

@@ -1,7 +1,7 @@
 // Writes that have been seen, and that their leader gave up before they were acknowledged: a process stood still in between.
 import * as assert from 'node:assert/strict'
 import type { DrainedBatch, HostDisk, Journal } from '../../src/journal/contract'
-import { openSharedJournal } from '../../src/journal/shared-journal'
+import { openSharedJournal } from '../../src/journal/shared-open'
 import { openShared, type SharedL1 } from '../../src/l1/shared-table'
 import type { L1View } from '../../src/l1/table'
 import { DEFAULT_TERMS } from '../../src/options/settings'

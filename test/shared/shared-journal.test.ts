@@ -1,4 +1,4 @@
-import { openSharedJournal } from '../../src/journal/shared-journal'
+import { openSharedJournal } from '../../src/journal/shared-open'
 import { journalHost } from '../contract/journal-host'
 import { journalRecords } from '../contract/journal-records'
 import type { WithJournal } from '../contract/with-journal'
