@@ -32,12 +32,14 @@ TEST("compaction: what it keeps leaves before what was written later") {
   }
   for (int i = 0; i < count; i += kDeletedEach) s.Delete("old" + std::to_string(i));
   const int of_segment = static_cast<int>((1u << table->geometry().segment_shift) / kValueBytes);
-  const int old = Present(s, "old", count), young = Present(s, "young", count);
+  const int old = Present(s, "old", count);
   CHECK(old > 30 * of_segment);
-  // Single ones also go where a bucket is full.
-  for (int written = 0; Present(s, "young", count) > young - of_segment;) {
+  // Until a segment of young ones is reclaimed. Single ones also go where a bucket is full, few at a time.
+  for (int written = 0, young = Present(s, "young", count), before = young; before - young <= of_segment / 2;) {
     for (int i = 0; i < kBlock; i++) CHECK_EQ(s.Set("new" + std::to_string(written++), value), Status::kOk);
     if (written > count * 4) return Fail(__FILE__, __LINE__, "nothing is evicted");
+    before = young;
+    young = Present(s, "young", count);
   }
   const int left = Present(s, "old", count);
   printf("  %d of %d were left, a segment has room for %d\n", left, old, of_segment);
